@@ -1,0 +1,125 @@
+// swift-tools-version: 6.2
+// One manifest, three roles, each with a scratch path and (but for the host) a toolset of its own:
+//   host        libraries, tests and lab         swift build
+//   bare metal  the stage                        --toolset Toolsets/bare-metal.json
+//   Linux       the static arm64 command         --toolset Toolsets/linux.json
+// The Makefile knows the full command lines.
+import PackageDescription
+
+/// Every Swift target: the strict language mode, and no warning gets past.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Targets that also compile for bare metal or for the static command: the host build already
+/// refuses what Embedded Swift cannot do.
+let embeddable: [SwiftSetting] = strict + [
+  .enableExperimentalFeature("Extern"),
+  .treatWarning("EmbeddedRestrictions", as: .error),
+]
+
+let package = Package(
+  name: "baton",
+  products: [
+    .library(name: "PhysicalMemory", targets: ["PhysicalMemory"]),
+    .library(name: "ArmTranslation", targets: ["ArmTranslation"]),
+    .library(name: "BootFormats", targets: ["BootFormats"]),
+    .library(name: "BootDigests", targets: ["BootDigests"]),
+    .library(name: "KexecRelocation", targets: ["KexecRelocation"]),
+    .executable(name: "stage", targets: ["Stage"]),
+    .executable(name: "baton", targets: ["baton"]),
+    .executable(name: "lab", targets: ["LabCommand"]),
+    .library(name: "labplugin", type: .dynamic, targets: ["CLabPlugin"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // Shared by all three roles.
+    .target(name: "PhysicalMemory", swiftSettings: embeddable),
+    .target(
+      name: "ArmTranslation", dependencies: ["PhysicalMemory"], swiftSettings: embeddable),
+    .target(name: "BootFormats", dependencies: ["PhysicalMemory"], swiftSettings: embeddable),
+    .target(name: "CBatonArm64"),
+    .target(name: "BootDigests", dependencies: ["CBatonArm64"], swiftSettings: embeddable),
+    .target(
+      name: "KexecRelocation",
+      dependencies: ["PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
+      swiftSettings: embeddable),
+
+    // Bare metal.
+    .target(
+      name: "BareMetal",
+      dependencies: ["PhysicalMemory", "BootDigests", "KexecRelocation", "CBatonArm64"],
+      swiftSettings: embeddable),
+    .executableTarget(
+      name: "Stage", dependencies: ["BareMetal", "KexecRelocation", "CBatonArm64"],
+      exclude: ["stage.ld"], swiftSettings: embeddable),
+
+    // The command: static arm64 Linux, and the host for its tests.
+    .target(name: "CLinuxHost"),
+    .target(
+      name: "LinuxHost", dependencies: ["PhysicalMemory", "CLinuxHost"],
+      swiftSettings: embeddable),
+    .target(name: "CStageImage"),
+    .target(
+      name: "BatonCommand",
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
+        "LinuxHost", "CLinuxHost", "CStageImage",
+      ],
+      swiftSettings: embeddable),
+    .executableTarget(
+      name: "baton", dependencies: ["BatonCommand", "LinuxHost"], swiftSettings: embeddable),
+
+    // Host only.
+    .target(name: "CLabPlugin"),
+    .target(
+      name: "Lab",
+      dependencies: [
+        .product(name: "Subprocess", package: "swift-subprocess")
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "LabCommand",
+      dependencies: [
+        "Lab", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    // Tests. What needs the built binaries or a guest says so in its name.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "PhysicalMemoryTests", dependencies: ["PhysicalMemory", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ArmTranslationTests", dependencies: ["ArmTranslation", "TestSupport", "PhysicalMemory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BootFormatsTests", dependencies: ["BootFormats", "TestSupport", "PhysicalMemory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BootDigestsTests", dependencies: ["BootDigests", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "KexecRelocationTests", dependencies: ["KexecRelocation", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LinuxHostTests", dependencies: ["LinuxHost", "TestSupport", "PhysicalMemory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BatonCommandTests", dependencies: ["BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests", "KexecRelocation", "LinuxHost", "CStageImage"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BinaryTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "LabTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GuestTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,1 @@
+@main enum Baton { static func main() {} }
