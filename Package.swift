@@ -53,12 +53,17 @@ let package = Package(
       swiftSettings: embeddable),
 
     // Bare metal.
+    .target(name: "CBareMetal", exclude: ["levels.inc"]),
     .target(
       name: "BareMetal",
-      dependencies: ["PhysicalMemory", "BootDigests", "KexecRelocation", "CBatonArm64"],
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "BootDigests", "KexecRelocation", "CBatonArm64",
+        "CBareMetal",
+      ],
       swiftSettings: embeddable),
     .executableTarget(
-      name: "Stage", dependencies: ["BareMetal", "KexecRelocation", "CBatonArm64"],
+      name: "Stage",
+      dependencies: ["PhysicalMemory", "KexecRelocation", "BareMetal", "CBatonArm64", "CBareMetal"],
       exclude: ["stage.ld"], swiftSettings: embeddable),
 
     // The command: static arm64 Linux, and the host for its tests.

@@ -1,2 +1,7 @@
+// What the loader and the stage share on the C side, as one module for Swift: layouts, which
+// compile everywhere, and the SHA-256 instructions, which are there on arm64 only.
 #pragma once
-#include <stdint.h>
+
+#include "handoff_block.h"
+#include "sha256.h"
+#include "stage_header.h"

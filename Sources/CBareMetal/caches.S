@@ -1,0 +1,20 @@
+// Data cache maintenance by address, to the point of coherency.
+#if defined(__aarch64__)
+#include "levels.inc"
+
+	.section .text.baton_clean_to_poc, "ax"
+	.globl	baton_clean_to_poc
+// x0 = start, x1 = end (exclusive). Cleans every line that the range touches; one barrier at the
+// end is enough, because nobody looks until then.
+baton_clean_to_poc:
+	data_line_size x2, x3
+	sub	x3, x2, #1
+	bic	x0, x0, x3
+1:	cmp	x0, x1
+	b.hs	2f
+	dc	cvac, x0
+	add	x0, x0, x2
+	b	1b
+2:	dsb	sy
+	ret
+#endif

@@ -1,0 +1,70 @@
+// The stage's header, and what happens before the first line of Swift.
+#if defined(__aarch64__)
+#include "../CBatonArm64/include/stage_header.h"
+#include "levels.inc"
+
+	.section .stage.header, "ax"
+	.globl	stage_header
+// struct baton_stage_header. All differences of symbols: nothing here depends on the address.
+stage_header:
+	b	stage_entry
+	.word	STAGE_HEADER_VERSION
+	.quad	STAGE_HEADER_MAGIC
+	.word	1				// BATON_BLOCK_VERSION; checked in Swift
+	.word	stage_block - stage_header
+	.word	stage_build_id_file_offset
+	.word	20
+	.word	0, 0, stage_code_size, stage_code_size
+	.word	stage_constants_file_offset, STAGE_SECTION_STRIDE, stage_constants_size, stage_constants_size
+	.word	0, 2 * STAGE_SECTION_STRIDE, 0, stage_writable_size
+	.balign	8
+	.space	32				// struct baton_lifeline, from the loader
+
+// Entry, as Linux leaves: MMU and data cache off, interrupts masked, EL1 or EL2; no register holds
+// anything.
+//
+// Memory is read and written around the caches from here until baton_translation_on. That is
+// coherent: the kernel that loaded us cleaned and invalidated every line of every segment.
+	.section .text.stage_entry, "ax"
+	.globl	stage_entry
+stage_entry:
+	msr	daifset, #0xf
+	// Own vectors before anything can fault: at EL2 VBAR may point into memory that is gone.
+	adrp	x8, stage_vectors
+	add	x8, x8, :lo12:stage_vectors
+	branch_at_el2 x9, 1f
+	mrs	x1, vbar_el1
+	msr	vbar_el1, x8
+	msr	tpidr_el1, xzr			// nothing is being reported (exceptions.S)
+	b	2f
+1:	mrs	x1, vbar_el2
+	msr	vbar_el2, x8
+	msr	tpidr_el2, xzr
+2:	msr	tpidr_el0, xzr			// no PSCI conduit known yet
+	isb
+	msr	spsel, #1
+	adrp	x8, stage_stack_top
+	add	x8, x8, :lo12:stage_stack_top
+	mov	sp, x8
+	mov	x29, xzr
+	mov	x30, xzr
+	adrp	x0, stage_header
+	add	x0, x0, :lo12:stage_header
+	bl	stage_main			// (base, the VBAR found); does not return
+	b	baton_halt
+
+// The addresses that the linker script fixes, for Swift.
+	.macro address_of function, symbol
+	.section .text.\function, "ax"
+	.globl	\function
+\function:
+	adrp	x0, \symbol
+	add	x0, x0, :lo12:\symbol
+	ret
+	.endm
+
+	address_of baton_stage_base, stage_header
+	address_of baton_stage_block, stage_block
+	address_of baton_stage_writable_start, stage_writable_start
+	address_of baton_stage_writable_end, stage_writable_end
+#endif

@@ -1,0 +1,80 @@
+// The stage's own exception vectors. The stage takes no interrupt and expects no exception: every
+// vector reports once and resets.
+//
+// TPIDR_ELx is 1 while an exception is being reported. A second exception on the way finds it so
+// and resets without a word: what failed is the reporting. It reads no memory for that: the PSCI
+// conduit is in TPIDR_EL0 (0: not known yet, or none).
+#if defined(__aarch64__)
+#include "levels.inc"
+
+	.macro	vector number
+	.balign	0x80
+	mov	x0, #\number
+	b	stage_exception_entry
+	.endm
+
+	.section .text.stage_vectors, "ax"
+	.balign	0x800
+	.globl	stage_vectors
+stage_vectors:
+	vector	0	// current level with SP_EL0: synchronous, IRQ, FIQ, SError
+	vector	1
+	vector	2
+	vector	3
+	vector	4	// current level with SP_ELx
+	vector	5
+	vector	6
+	vector	7
+	vector	8	// lower level, AArch64
+	vector	9
+	vector	10
+	vector	11
+	vector	12	// lower level, AArch32
+	vector	13
+	vector	14
+	vector	15
+
+// x0 = the vector's number. Nothing is saved: nobody returns.
+	.balign	0x80
+stage_exception_entry:
+	msr	daifset, #0xf
+	mov	x6, #1
+	branch_at_el2 x5, 1f
+	mrs	x5, tpidr_el1
+	msr	tpidr_el1, x6
+	mrs	x1, esr_el1
+	mrs	x2, elr_el1
+	mrs	x3, far_el1
+	b	2f
+1:	mrs	x5, tpidr_el2
+	msr	tpidr_el2, x6
+	mrs	x1, esr_el2
+	mrs	x2, elr_el2
+	mrs	x3, far_el2
+2:	cbnz	x5, stage_reset_without_a_word
+	// A stack of its own: the other one may be what failed.
+	adrp	x8, stage_exception_stack_top
+	add	x8, x8, :lo12:stage_exception_stack_top
+	msr	spsel, #1
+	mov	sp, x8
+	mov	x29, xzr
+	mov	x30, xzr
+	bl	stage_exception			// (vector, ESR, ELR, FAR); does not return
+	b	baton_halt
+
+stage_reset_without_a_word:
+	mrs	x1, tpidr_el0
+	mov	w0, #0x0009			// PSCI SYSTEM_RESET
+	movk	w0, #0x8400, lsl #16
+	cmp	x1, #2				// BATON_PSCI_HVC
+	b.eq	3f
+	cmp	x1, #1				// BATON_PSCI_SMC
+	b.eq	4f
+	// Not known: from EL2 only SMC can be right; from EL1 a guess could trap again, for ever.
+	branch_at_el2 x5, 4f
+	b	baton_halt
+3:	hvc	#0
+	b	baton_halt
+4:	smc	#0
+	b	baton_halt
+#endif

@@ -1,0 +1,50 @@
+// What cannot be written in Swift: switching translation, cache loops, firmware calls, the last
+// branch. The contracts stand beside the code, in the .S file of the same subject.
+#pragma once
+
+#include <stdint.h>
+
+#if defined(__aarch64__)
+// translation.S: the registers that switch one regime on, in the order in which it loads them.
+struct baton_regime_registers {
+    uint64_t ttbr0;
+    uint64_t tcr;
+    uint64_t mair;
+    uint64_t sctlr;
+};
+
+void baton_translation_on(
+    const struct baton_regime_registers *registers, uint64_t writable_start, uint64_t writable_end);
+
+// leave.S: everything the last branch needs, in the order in which it loads it.
+struct baton_departure {
+    uint64_t entry;
+    uint64_t arguments[4];
+    uint64_t writable_start;
+    uint64_t writable_end;
+    // As they were found at entry.
+    uint64_t sctlr;
+    uint64_t tcr;
+    uint64_t mair;
+    uint64_t ttbr0;
+    uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2
+    uint64_t vbar;
+};
+
+_Noreturn void baton_leave(const struct baton_departure *departure);
+
+// caches.S, copy.S
+void baton_clean_to_poc(uint64_t start, uint64_t end);
+void baton_copy_lines(uint64_t destination, uint64_t source, uint64_t size);
+
+// psci.S
+uint64_t baton_smc(uint64_t function);
+uint64_t baton_hvc(uint64_t function);
+_Noreturn void baton_halt(void);
+
+// The linker script's addresses, taken PC-relative.
+uint64_t baton_stage_base(void);
+uint64_t baton_stage_block(void);
+uint64_t baton_stage_writable_start(void);
+uint64_t baton_stage_writable_end(void);
+#endif

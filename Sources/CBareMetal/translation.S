@@ -1,0 +1,47 @@
+// Switches translation and caches on.
+#if defined(__aarch64__)
+#include "levels.inc"
+
+	.section .text.baton_translation_on, "ax"
+	.globl	baton_translation_on
+// x0 = struct baton_regime_registers *, x1 = start and x2 = end of the writable section, whole
+// pages. The tables map this code, the section and the caller at their own addresses.
+// Everything is in registers before the section's lines go: no memory is touched from there on
+// until the MMU is on.
+baton_translation_on:
+	ldp	x3, x4, [x0]			// TTBR0, TCR
+	ldp	x5, x6, [x0, #16]		// MAIR, SCTLR
+	data_line_size x7, x8
+	// What has been written around the caches must reach memory before lines are dropped, and
+	// stale lines must be gone before a cached read could find them. Clean lines at most: the
+	// kernel cleaned them, but a speculative read of its own may have brought them back.
+	dsb	sy
+1:	dc	ivac, x1
+	add	x1, x1, x7
+	cmp	x1, x2
+	b.lo	1b
+	dsb	sy
+	branch_at_el2 x9, 2f
+	msr	mair_el1, x5
+	msr	tcr_el1, x4
+	msr	ttbr0_el1, x3
+	isb					// the new roots, before stale walks of the old go
+	tlbi	vmalle1
+	ic	iallu
+	dsb	nsh				// both done on this CPU; no other runs
+	isb
+	msr	sctlr_el1, x6
+	isb
+	ret
+2:	msr	mair_el2, x5
+	msr	tcr_el2, x4
+	msr	ttbr0_el2, x3
+	isb
+	tlbi	alle2
+	ic	iallu
+	dsb	nsh
+	isb
+	msr	sctlr_el2, x6
+	isb
+	ret
+#endif

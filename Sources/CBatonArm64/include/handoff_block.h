@@ -1,0 +1,110 @@
+// The handoff block: what the loader tells the stage. Written once here, for C, assembly and Swift.
+//
+// Little-endian, 8-byte aligned, physical addresses throughout:
+//
+//   0x000  ┌───────────────────────────────┐
+//          │ struct baton_handoff_block    │  fixed part
+//          ├───────────────────────────────┤  extents.offset
+//          │ struct baton_extent × count   │
+//          ├───────────────────────────────┤  pieces.offset
+//          │ struct baton_piece × count    │
+//   size   └───────────────────────────────┘
+//
+// A newer loader may append fields to the fixed part: the arrays are found by their offsets. A
+// change of meaning takes a new version; a stage refuses a version that it does not know.
+#pragma once
+
+#include <stdint.h>
+
+#define BATON_BLOCK_MAGIC 0x4b434f4c424e5442ull  // "BTNBLOCK" in memory
+#define BATON_BLOCK_VERSION 1
+
+// Bits of baton_lifeline.flags.
+#define BATON_LIFELINE_HALT_ON_FAILURE 0x1
+
+// baton_lifeline.console_kind
+#define BATON_CONSOLE_NONE 0
+#define BATON_CONSOLE_PL011 1
+
+// baton_lifeline.psci_conduit
+#define BATON_PSCI_NONE 0
+#define BATON_PSCI_SMC 1
+#define BATON_PSCI_HVC 2
+
+// baton_piece.segment
+#define BATON_SEGMENT_KERNEL 0
+#define BATON_SEGMENT_INITRD 1
+#define BATON_SEGMENT_DEVICE_TREE 2
+
+// What the stage needs in order to say that something is wrong and to reset. There are two copies,
+// one in the stage's first page and one in the block, each with its own checksum, so that whatever
+// single thing is damaged, the other copy still reports it.
+struct baton_lifeline {
+    uint64_t console_base;
+    uint32_t console_kind;
+    uint32_t psci_conduit;
+    uint32_t flags;
+    uint32_t reserved;
+    uint64_t checksum;  // XXH64 of the fields above
+};
+
+// How to translate in one family of regimes. EL1&0 and EL2&0 (VHE) share a layout; EL2's own
+// regime has another. Where the loader knows the level, only one of the two is filled in.
+struct baton_translation {
+    uint64_t root;  // TTBR0; 0: not prepared for this family
+    uint64_t tcr;   // TCR_ELx with IPS/PS left 0
+    uint64_t mair;
+};
+
+struct baton_array {
+    uint32_t offset;  // from the start of the block, in bytes, a multiple of 8
+    uint32_t count;
+};
+
+// A run of bytes to be moved before verification. Multiples of 64 bytes.
+struct baton_extent {
+    uint64_t source;
+    uint64_t destination;
+    uint64_t size;
+};
+
+// At most 1 MiB of one segment, and the SHA-256 that it must have when the next kernel starts.
+struct baton_piece {
+    uint64_t address;
+    uint32_t size;
+    uint32_t segment;
+    uint8_t digest[32];
+};
+
+struct baton_handoff_block {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t size;       // of the whole block, arrays included, in bytes, a multiple of 8
+    uint64_t checksum;   // XXH64: stage code, stage constants, tables, then the block but this field
+    uint64_t address;    // where this block lies
+    struct baton_lifeline lifeline;
+
+    // The last branch.
+    uint64_t entry;
+    uint64_t arguments[4];
+
+    // Translation tables, contiguous. Both families' roots lie in this range.
+    uint64_t tables;
+    uint64_t table_size;
+    struct baton_translation el1_layout;  // EL1&0, and EL2&0 where HCR_EL2.E2H is set
+    struct baton_translation el2_layout;  // EL2's own regime
+    uint32_t granule_shift;               // 12, 14 or 16
+    uint32_t reserved;
+
+    struct baton_array extents;
+    struct baton_array pieces;
+};
+
+// Offsets that the checksum and the tests rely on.
+#define BATON_BLOCK_CHECKSUM_OFFSET 16
+
+_Static_assert(sizeof(struct baton_lifeline) == 32, "lifeline layout");
+_Static_assert(sizeof(struct baton_piece) == 48, "piece layout");
+_Static_assert(sizeof(struct baton_extent) == 24, "extent layout");
+_Static_assert(__builtin_offsetof(struct baton_handoff_block, checksum) == 16, "block layout");
+_Static_assert(sizeof(struct baton_handoff_block) % 8 == 0, "block alignment");

@@ -1,0 +1,127 @@
+import BootDigests
+import CBatonArm64
+import PhysicalMemory
+
+/// What the loader tells the stage, before it is encoded (`struct baton_handoff_block`).
+public struct HandoffBlock: Sendable {
+  /// One family of regimes, ready to be switched on.
+  public struct Translation: Sendable, Hashable {
+    public var root: PhysicalAddress
+    public var tcr: UInt64
+    public var mair: UInt64
+
+    public init(root: PhysicalAddress, tcr: UInt64, mair: UInt64) {
+      self.root = root
+      self.tcr = tcr
+      self.mair = mair
+    }
+  }
+
+  /// Where the block will lie; a multiple of 8.
+  public var address: PhysicalAddress
+  public var lifeline: Lifeline
+  /// The next kernel's first instruction.
+  public var entry: PhysicalAddress
+  /// x0 to x3 at that instruction.
+  public var arguments: (UInt64, UInt64, UInt64, UInt64)
+  public var tables: PhysicalRange
+  public var granule: Granule
+  /// For EL1&0, and for EL2&0 where HCR_EL2.E2H is set.
+  public var el1Layout: Translation?
+  /// For EL2's own regime.
+  public var el2Layout: Translation?
+  public var extents: [Extent]
+  public var pieces: [Piece]
+
+  public init(
+    address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
+    arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
+    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece]
+  ) {
+    self.address = address
+    self.lifeline = lifeline
+    self.entry = entry
+    self.arguments = arguments
+    self.tables = tables
+    self.granule = granule
+    self.el1Layout = el1Layout
+    self.el2Layout = el2Layout
+    self.extents = extents
+    self.pieces = pieces
+  }
+
+  /// The size in bytes of a block with so many extents and pieces; a multiple of 8.
+  public static func size(extents: Int, pieces: Int) -> Int {
+    MemoryLayout<baton_handoff_block>.size + extents * MemoryLayout<baton_extent>.size
+      + pieces * MemoryLayout<baton_piece>.size
+  }
+
+  /// The block as bytes, its checksum over `stage`, `tables` and itself filled in.
+  ///
+  /// - Parameters:
+  ///   - code: the stage's code as it will lie in memory, the lifeline filled in.
+  ///   - constants: the stage's constants, likewise.
+  ///   - tableWords: the content of `tables`.
+  public func encoded(
+    code: Span<UInt64>, constants: Span<UInt64>, tables tableWords: Span<UInt64>
+  ) -> [UInt64] {
+    let size = HandoffBlock.size(extents: extents.count, pieces: pieces.count)
+    var header = baton_handoff_block()
+    header.magic = BATON_BLOCK_MAGIC
+    header.version = UInt32(BATON_BLOCK_VERSION)
+    header.size = UInt32(size)
+    header.address = address.rawValue
+    header.lifeline = lifeline.encoded
+    header.entry = entry.rawValue
+    header.arguments = arguments
+    header.tables = tables.start.rawValue
+    header.table_size = tables.size
+    header.el1_layout = HandoffBlock.encode(el1Layout)
+    header.el2_layout = HandoffBlock.encode(el2Layout)
+    header.granule_shift = UInt32(granule.shift)
+    header.extents.offset = UInt32(MemoryLayout<baton_handoff_block>.size)
+    header.extents.count = UInt32(extents.count)
+    header.pieces.offset = UInt32(HandoffBlock.size(extents: extents.count, pieces: 0))
+    header.pieces.count = UInt32(pieces.count)
+
+    var words: [UInt64] = []
+    words.reserveCapacity(size / MemoryLayout<UInt64>.size)
+    HandoffBlock.append(header, to: &words)
+    for extent in extents {
+      HandoffBlock.append(
+        baton_extent(
+          source: extent.source.start.rawValue, destination: extent.destination.start.rawValue,
+          size: extent.size), to: &words)
+    }
+    for piece in pieces {
+      var encoded = baton_piece()
+      encoded.address = piece.range.start.rawValue
+      encoded.size = UInt32(piece.range.size)
+      encoded.segment = piece.role.rawValue
+      // Sound: both are 32 bytes without padding.
+      unsafe withUnsafeMutableBytes(of: &encoded.digest) { target in
+        for index in 0..<32 { unsafe target[index] = piece.digest.bytes[index] }
+      }
+      HandoffBlock.append(encoded, to: &words)
+    }
+    words[Int(BATON_BLOCK_CHECKSUM_OFFSET) / MemoryLayout<UInt64>.size] = BlockChecksum.of(
+      code: code, constants: constants, tables: tableWords, block: words.span)
+    return words
+  }
+
+  private static func encode(_ translation: Translation?) -> baton_translation {
+    guard let translation else { return baton_translation() }
+    return baton_translation(
+      root: translation.root.rawValue, tcr: translation.tcr, mair: translation.mair)
+  }
+
+  private static func append<Value: BitwiseCopyable>(_ value: Value, to words: inout [UInt64]) {
+    // Sound: the C structs of the block have no padding and are whole words, as the assertions
+    // beside their declarations hold.
+    unsafe withUnsafeBytes(of: value) { bytes in
+      for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<UInt64>.size) {
+        words.append(unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      }
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import CBatonArm64
+import PhysicalMemory
+
+/// A handoff block in memory, as the stage reads it: no copy, no heap, every offset checked once.
+@safe
+public struct HandoffBlockView {
+  /// Why a block is refused.
+  public enum Refusal: Error, Hashable {
+    case noMagic(UInt64)
+    case unknownVersion(UInt32)
+    case badSize(UInt32)
+    case wrongAddress(UInt64)
+    case badExtents
+    case badPieces
+    case badTables
+    case badChecksum(expected: UInt64, found: UInt64)
+  }
+
+  /// The largest block: with 1 MiB pieces it describes 8 GiB.
+  public static let maximumSize: UInt32 = 512 << 10
+
+  private let base: UnsafeRawPointer
+  public let header: baton_handoff_block
+
+  /// Reads the block at `base`, which lies at `address` in physical memory.
+  ///
+  /// Checks everything but the checksum: magic, version, size and that all arrays lie inside.
+  ///
+  /// Sound where `base` is 8-byte aligned and `maximumSize` bytes from it can be read.
+  public init(at base: UnsafeRawPointer, address: PhysicalAddress) throws(Refusal) {
+    let header = unsafe base.load(as: baton_handoff_block.self)
+    guard header.magic == BATON_BLOCK_MAGIC else { throw .noMagic(header.magic) }
+    guard header.version == UInt32(BATON_BLOCK_VERSION) else {
+      throw .unknownVersion(header.version)
+    }
+    guard header.size >= UInt32(MemoryLayout<baton_handoff_block>.size),
+      header.size <= HandoffBlockView.maximumSize, header.size & 7 == 0
+    else { throw .badSize(header.size) }
+    guard header.address == address.rawValue else { throw .wrongAddress(header.address) }
+    guard
+      HandoffBlockView.lies(
+        header.extents, of: MemoryLayout<baton_extent>.size, inside: header.size)
+    else { throw .badExtents }
+    guard
+      HandoffBlockView.lies(header.pieces, of: MemoryLayout<baton_piece>.size, inside: header.size)
+    else { throw .badPieces }
+    // The tables lie behind the block: before the checksum has been compared, no other memory is
+    // read on the word of the block.
+    guard let tables = PhysicalRange(start: PhysicalAddress(header.tables), size: header.table_size),
+      let surroundings = PhysicalRange(start: address, size: UInt64(ControlRegion.maximumSize)),
+      surroundings.contains(tables), header.tables & 4095 == 0, header.table_size & 4095 == 0
+    else { throw .badTables }
+    unsafe self.base = base
+    self.header = header
+  }
+
+  private static func lies(_ array: baton_array, of elementSize: Int, inside size: UInt32) -> Bool {
+    array.offset & 7 == 0 && array.offset >= UInt32(MemoryLayout<baton_handoff_block>.size)
+      && UInt64(array.offset) + UInt64(array.count) * UInt64(elementSize) <= UInt64(size)
+  }
+
+  /// Compares the checksum with what lies in memory.
+  ///
+  /// - Parameters: what lies in memory where the stage's sections and the tables are.
+  public func check(
+    code: Span<UInt64>, constants: Span<UInt64>, tables: Span<UInt64>
+  ) throws(Refusal) {
+    // Sound: `init` held the size to a multiple of 8, and its caller vouched for the memory.
+    let block = unsafe Span<UInt64>(
+      _unsafeStart: base.assumingMemoryBound(to: UInt64.self),
+      count: Int(header.size) / MemoryLayout<UInt64>.size)
+    let found = BlockChecksum.of(code: code, constants: constants, tables: tables, block: block)
+    guard found == header.checksum else {
+      throw .badChecksum(expected: header.checksum, found: found)
+    }
+  }
+
+  public var extentCount: Int { Int(header.extents.count) }
+  public var pieceCount: Int { Int(header.pieces.count) }
+
+  /// The extent at `index`, below `extentCount`.
+  public func extent(_ index: Int) -> baton_extent {
+    precondition(index >= 0 && index < extentCount)
+    // Sound: `init` held the whole array inside the block.
+    return unsafe base.load(
+      fromByteOffset: Int(header.extents.offset) + index * MemoryLayout<baton_extent>.stride,
+      as: baton_extent.self)
+  }
+
+  /// The piece at `index`, below `pieceCount`.
+  public func piece(_ index: Int) -> baton_piece {
+    precondition(index >= 0 && index < pieceCount)
+    // Sound: `init` held the whole array inside the block.
+    return unsafe base.load(
+      fromByteOffset: Int(header.pieces.offset) + index * MemoryLayout<baton_piece>.stride,
+      as: baton_piece.self)
+  }
+}

@@ -1,0 +1,181 @@
+import PhysicalMemory
+
+/// Where everything lies when the next kernel starts.
+public struct Placement: Hashable, Sendable {
+  /// From the image's first byte, `KernelRequirements.memorySize` bytes.
+  public let kernel: PhysicalRange
+  public let initrd: PhysicalRange?
+  public let deviceTree: PhysicalRange
+  public let control: PhysicalRange
+}
+
+/// What has to be placed, and where it may be.
+public struct PlacementRequest: Sendable {
+  /// Memory that may be overwritten once the old kernel is dead, the running kernel's own image
+  /// apart.
+  public var available: PhysicalRangeSet
+  /// The running kernel's own image. Its pages are never handed out by the running kernel's
+  /// allocator, so a destination there costs nothing at load.
+  public var runningKernel: PhysicalRange?
+  /// Nothing is placed outside.
+  public var bounds: PhysicalRange
+  /// The running kernel's page size in bytes: what `kexec_load(2)` wants destinations aligned to.
+  public var pageSize: UInt64
+  public var kernel: KernelRequirements
+  /// In bytes; 0 where there is none.
+  public var initrdSize: UInt64
+  /// In bytes, at most `maximumDeviceTreeSize`.
+  public var deviceTreeSize: UInt64
+  public var controlSize: UInt64
+  /// A power of two, in bytes.
+  public var controlAlignment: UInt64
+
+  public init(
+    available: PhysicalRangeSet, runningKernel: PhysicalRange?, bounds: PhysicalRange,
+    pageSize: UInt64, kernel: KernelRequirements, initrdSize: UInt64, deviceTreeSize: UInt64,
+    controlSize: UInt64, controlAlignment: UInt64
+  ) {
+    self.available = available
+    self.runningKernel = runningKernel
+    self.bounds = bounds
+    self.pageSize = pageSize
+    self.kernel = kernel
+    self.initrdSize = initrdSize
+    self.deviceTreeSize = deviceTreeSize
+    self.controlSize = controlSize
+    self.controlAlignment = controlAlignment
+  }
+}
+
+/// Something for which there is no room. Sizes in bytes.
+public enum PlacementError: Error, Hashable {
+  case noRoomForKernel(size: UInt64)
+  case noRoomForInitrd(size: UInt64)
+  case noRoomForDeviceTree(size: UInt64)
+  case noRoomForStage(size: UInt64)
+  case deviceTreeTooLarge(size: UInt64)
+}
+
+extension PlacementRequest {
+  /// booting.rst: "The device tree blob (dtb) must […] not exceed 2 megabytes in size".
+  public static let maximumDeviceTreeSize: UInt64 = 2 << 20
+
+  /// Image and initrd lie "entirely within a 1 GB aligned physical memory window of up to 32 GB".
+  static let initrdWindow: UInt64 = 32 << 30
+  static let initrdWindowAlignment: UInt64 = 1 << 30
+
+  /// Chooses destinations under the arm64 boot protocol's rules.
+  ///
+  /// The kernel goes where the running one lies if it fits there: those pages are the only ones
+  /// that the running kernel's allocator never meets. `kexec_load(2)` takes its control pages one
+  /// at a time and sets every page aside that is somebody's destination, so everything else lies
+  /// in the middle of memory, away from both ends, at which allocators begin.
+  public func place() throws(PlacementError) -> Placement {
+    guard deviceTreeSize <= PlacementRequest.maximumDeviceTreeSize else {
+      throw .deviceTreeTooLarge(size: deviceTreeSize)
+    }
+    var free = available
+    if let runningKernel { free.insert(runningKernel) }
+    free = free.intersection(bounds).alignedInward(to: pageSize)
+
+    let kernelRange = try placeKernel(in: free)
+    free.subtract(outward(kernelRange))
+
+    var initrdRange: PhysicalRange?
+    if initrdSize > 0 {
+      guard let range = placeInitrd(in: free, kernel: kernelRange) else {
+        throw .noRoomForInitrd(size: initrdSize)
+      }
+      free.subtract(outward(range))
+      initrdRange = range
+    }
+
+    // On a 2 MiB boundary, so that it never straddles two of the blocks by which early boot code
+    // maps it.
+    guard let tree = fromTheMiddle(free, size: deviceTreeSize, alignment: 2 << 20, bounds) else {
+      throw .noRoomForDeviceTree(size: deviceTreeSize)
+    }
+    free.subtract(outward(tree))
+
+    guard
+      let control = fromTheMiddle(free, size: controlSize, alignment: controlAlignment, bounds)
+    else { throw .noRoomForStage(size: controlSize) }
+    return Placement(
+      kernel: kernelRange, initrd: initrdRange, deviceTree: tree, control: control)
+  }
+
+  private func placeKernel(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
+    // The base, not the image's first byte, is aligned: ask for room from the base on.
+    let (size, overflow) = kernel.memorySize.addingReportingOverflow(kernel.textOffset)
+    guard !overflow else { throw .noRoomForKernel(size: kernel.memorySize) }
+    if let runningKernel, kernel.mayLieAnywhere,
+      let here = PhysicalRange(
+        start: runningKernel.start.alignedDown(to: kernel.alignment), size: size),
+      free.contains(here)
+    {
+      return afterTextOffset(here)
+    }
+    let fit =
+      kernel.mayLieAnywhere
+      ? fromTheMiddle(free, size: size, alignment: kernel.alignment, bounds)
+      : free.lowestFit(size: size, alignment: kernel.alignment, within: bounds)
+    guard let fit else { throw .noRoomForKernel(size: kernel.memorySize) }
+    return afterTextOffset(fit)
+  }
+
+  private func afterTextOffset(_ range: PhysicalRange) -> PhysicalRange {
+    PhysicalRange(range.start + kernel.textOffset, upTo: range.end)
+  }
+
+  private func placeInitrd(in free: PhysicalRangeSet, kernel: PhysicalRange) -> PhysicalRange? {
+    // Any window that covers the kernel will do: the highest first byte and the lowest last byte
+    // follow from the kernel's ends.
+    let alignment = PlacementRequest.initrdWindowAlignment
+    let window = PlacementRequest.initrdWindow
+    let first = kernel.start.alignedDown(to: alignment).rawValue
+    guard let last = kernel.end.alignedUp(to: alignment)?.rawValue else { return nil }
+    // Above the kernel, in the window that begins with it; else below, in the one that ends there.
+    let above = PhysicalRange(
+      start: PhysicalAddress(first), size: min(window, UInt64.max - first))
+    let below = PhysicalRange(
+      start: PhysicalAddress(last > window ? last - window : 0), end: PhysicalAddress(last))
+    if let above, let reachable = above.intersection(bounds),
+      let fit = fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable)
+    {
+      return fit
+    }
+    guard let below, let reachable = below.intersection(bounds) else { return nil }
+    return fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable)
+  }
+
+  /// The first fit upwards from the middle of what is available in `bounds`, else the first
+  /// downwards from there.
+  private func fromTheMiddle(
+    _ free: PhysicalRangeSet, size: UInt64, alignment: UInt64, _ bounds: PhysicalRange
+  ) -> PhysicalRange? {
+    let candidates = free.intersection(bounds)
+    guard let middle = candidates.addressAtHalf,
+      let upper = PhysicalRange(start: middle, end: bounds.end),
+      let lower = PhysicalRange(start: bounds.start, end: middle)
+    else { return nil }
+    return candidates.lowestFit(size: size, alignment: alignment, within: upper)
+      ?? candidates.highestFit(size: size, alignment: alignment, within: lower)
+      ?? candidates.lowestFit(size: size, alignment: alignment, within: bounds)
+  }
+
+  private func outward(_ range: PhysicalRange) -> PhysicalRange {
+    range.alignedOutward(to: pageSize) ?? range
+  }
+}
+
+extension PhysicalRangeSet {
+  /// The address below which half of the set's bytes lie, or nil for an empty set.
+  fileprivate var addressAtHalf: PhysicalAddress? {
+    var remaining = size / 2
+    for range in ranges {
+      if remaining < range.size { return range.start + remaining }
+      remaining -= range.size
+    }
+    return nil
+  }
+}

@@ -1,0 +1,16 @@
+
+/// What a segment is to the next kernel. The values stand in the handoff block.
+public enum SegmentRole: UInt32, Sendable, Hashable {
+  case kernel = 0
+  case initrd = 1
+  case deviceTree = 2
+
+  /// The word that messages use.
+  public var name: StaticString {
+    switch self {
+    case .kernel: "kernel"
+    case .initrd: "initrd"
+    case .deviceTree: "dtb"
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import BareMetal
+import CBareMetal
+import CBatonArm64
+import KexecRelocation
+
+/// The one line that the stage prints, and the end where it is not a departure.
+struct Report {
+  private let lifeline: Lifeline
+
+  init(_ lifeline: Lifeline) {
+    self.lifeline = lifeline
+  }
+
+  /// What was done, before the jump.
+  func departure(
+    level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, entry: UInt64
+  ) {
+    var console = Console(lifeline.console)
+    console.write("baton: ")
+    console.write(level)
+    console.write(", MMU and caches on: moved ")
+    console.write(decimal: moved)
+    console.write(" bytes, verified ")
+    console.write(decimal: verified)
+    console.write(" bytes in ")
+    console.write(decimal: UInt64(pieces))
+    console.write(" pieces; starting ")
+    console.write(hexadecimal: entry)
+    console.endLine()
+  }
+
+  func fail(_ failure: StageFailure) -> Never {
+    var console = Console(lifeline.console)
+    console.write("baton: ")
+    switch failure {
+    case .block(let refusal):
+      console.write("handoff block at ")
+      console.write(hexadecimal: baton_stage_block())
+      write(refusal, to: &console)
+    case .noSuchGranule(let shift):
+      console.write("this CPU has no pages of 2^")
+      console.write(decimal: UInt64(shift))
+      console.write(" bytes, which the tables are made of")
+    case .regimeNotPrepared(let level):
+      console.write("entered at ")
+      console.write(level)
+      console.write(", for which no tables were loaded")
+    case .mismatch(let mismatch, let pieces):
+      console.write(SegmentRole(rawValue: mismatch.piece.segment)?.name ?? "segment")
+      console.write(" differs from what was loaded, at ")
+      console.write(hexadecimal: mismatch.piece.address)
+      console.write("..")
+      console.write(hexadecimal: mismatch.piece.address &+ UInt64(mismatch.piece.size))
+      console.write(" (piece ")
+      console.write(decimal: UInt64(mismatch.index + 1))
+      console.write(" of ")
+      console.write(decimal: UInt64(pieces))
+      console.write(")")
+    }
+    end(&console)
+  }
+
+  func exception(vector: UInt64, syndrome: UInt64, link: UInt64, fault: UInt64) -> Never {
+    var console = Console(lifeline.console)
+    console.write("baton: exception: ")
+    console.write(Report.describe(vector: vector, syndrome: syndrome))
+    console.write(" at ")
+    console.write(hexadecimal: link)
+    console.write(" (stage + ")
+    console.write(hexadecimal: link &- baton_stage_base())
+    console.write("), ESR ")
+    console.write(hexadecimal: syndrome)
+    console.write(", FAR ")
+    console.write(hexadecimal: fault)
+    end(&console)
+  }
+
+  private func end(_ console: inout Console) -> Never {
+    console.write(lifeline.haltsOnFailure ? "; halting" : "; resetting")
+    console.endLine()
+    if lifeline.haltsOnFailure { baton_halt() }
+    Firmware.reset(through: lifeline.conduit)
+  }
+
+  private func write(_ refusal: HandoffBlockView.Refusal, to console: inout Console) {
+    switch refusal {
+    case .noMagic(let found):
+      console.write(": not a block, begins with ")
+      console.write(hexadecimal: found)
+    case .unknownVersion(let version):
+      console.write(": version ")
+      console.write(decimal: UInt64(version))
+      console.write(" is not known to this stage")
+    case .badSize(let size):
+      console.write(": impossible size ")
+      console.write(decimal: UInt64(size))
+    case .wrongAddress(let address):
+      console.write(": made for ")
+      console.write(hexadecimal: address)
+    case .badExtents:
+      console.write(": its extents lie outside it")
+    case .badPieces:
+      console.write(": its pieces lie outside it")
+    case .badTables:
+      console.write(": impossible table range")
+    case .badChecksum(let expected, let found):
+      console.write(": stage, tables or block differ from what was loaded (checksum ")
+      console.write(hexadecimal: found)
+      console.write(", not ")
+      console.write(hexadecimal: expected)
+      console.write(")")
+    }
+  }
+
+  /// ESR_ELx.EC in words, for what a stage can meet (Arm ARM, "ESR_EL1").
+  private static func describe(vector: UInt64, syndrome: UInt64) -> StaticString {
+    switch vector & 3 {
+    case 1: return "interrupt"
+    case 2: return "fast interrupt"
+    case 3: return "system error"
+    default: break
+    }
+    switch syndrome >> 26 {
+    case 0x00, 0x0E: return "undefined instruction"
+    case 0x07: return "trapped SIMD instruction"
+    case 0x20, 0x21: return "instruction abort"
+    case 0x22: return "misaligned PC"
+    case 0x24, 0x25: return "data abort"
+    case 0x26: return "misaligned SP"
+    case 0x3C: return "trap (brk)"
+    default: return "exception"
+    }
+  }
+}

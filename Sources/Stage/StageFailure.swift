@@ -1,0 +1,10 @@
+import BareMetal
+import KexecRelocation
+
+/// Why the stage does not start the next kernel.
+enum StageFailure: Error {
+  case block(HandoffBlockView.Refusal)
+  case noSuchGranule(shift: UInt32)
+  case regimeNotPrepared(StaticString)
+  case mismatch(RelocationEngine.Mismatch, pieces: Int)
+}
