@@ -63,7 +63,10 @@ let package = Package(
       swiftSettings: embeddable),
     .executableTarget(
       name: "Stage",
-      dependencies: ["PhysicalMemory", "KexecRelocation", "BareMetal", "CBatonArm64", "CBareMetal"],
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "KexecRelocation", "BareMetal", "CBatonArm64",
+        "CBareMetal",
+      ],
       exclude: ["stage.ld"], swiftSettings: embeddable),
 
     // The command: static arm64 Linux, and the host for its tests.

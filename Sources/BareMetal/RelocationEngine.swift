@@ -10,7 +10,7 @@ public struct RelocationEngine {
 
   public init(block: HandoffBlockView) {
     self.block = block
-    implementation = ProcessorState.hasSHA256 ? .armv8 : .portable
+    implementation = Processor.hasSHA256 ? .armv8 : .portable
   }
 
   /// Moves every extent and cleans what was written to the point of coherency.

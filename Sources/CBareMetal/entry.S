@@ -1,6 +1,7 @@
 // The stage's header, and what happens before the first line of Swift.
 #if defined(__aarch64__)
 #include "../CBatonArm64/include/stage_header.h"
+#include "include/stage_assembly.h"
 #include "levels.inc"
 
 	.section .stage.header, "ax"
@@ -45,12 +46,23 @@ stage_entry:
 	msr	spsel, #1
 	adrp	x8, stage_stack_top
 	add	x8, x8, :lo12:stage_stack_top
-	mov	sp, x8
+	sub	sp, x8, #STAGE_CONTEXT_SIZE
 	mov	x29, xzr
 	mov	x30, xzr
 	adrp	x0, stage_header
 	add	x0, x0, :lo12:stage_header
-	bl	stage_main			// (base, the VBAR found); does not return
+	mov	x2, sp
+	// Everything that runs before the MMU is on is called from here: on Device memory, so without
+	// unaligned accesses, exclusives, SIMD or dc zva. A test disassembles what can be reached.
+	bl	stage_prepare			// (base, the VBAR found, context)
+	mov	x0, sp
+	adrp	x1, stage_writable_start
+	add	x1, x1, :lo12:stage_writable_start
+	adrp	x2, stage_writable_end
+	add	x2, x2, :lo12:stage_writable_end
+	bl	baton_translation_on
+	mov	x0, sp
+	bl	stage_execute			// (context); does not return
 	b	baton_halt
 
 // The addresses that the linker script fixes, for Swift.

@@ -2,9 +2,12 @@
 // branch. The contracts stand beside the code, in the .S file of the same subject.
 #pragma once
 
+// sizeof(struct baton_stage_context), for entry.S.
+#define STAGE_CONTEXT_SIZE 144
+
+#if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stdint.h>
 
-#if defined(__aarch64__)
 // translation.S: the registers that switch one regime on, in the order in which it loads them.
 struct baton_regime_registers {
     uint64_t ttbr0;
@@ -29,9 +32,21 @@ struct baton_departure {
     uint64_t ttbr0;
     uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2
     uint64_t vbar;
+    uint64_t reserved;
 };
 
 _Noreturn void baton_leave(const struct baton_departure *departure);
+
+// What the Swift before the MMU is on (stage_prepare) hands to the one after (stage_execute), on
+// the stack that entry.S sets up.
+struct baton_stage_context {
+    struct baton_regime_registers regime;  // first: entry.S passes it on
+    struct baton_departure departure;
+};
+
+_Static_assert(
+    sizeof(struct baton_stage_context) == STAGE_CONTEXT_SIZE && STAGE_CONTEXT_SIZE % 16 == 0,
+    "stage context layout");
 
 // caches.S, copy.S
 void baton_clean_to_poc(uint64_t start, uint64_t end);

@@ -1,0 +1,106 @@
+import ArmTranslation
+import CBareMetal
+
+/// What is true of this CPU and of the level that it runs at.
+public enum Processor {
+  /// The regime that code at the current level is translated by.
+  public static var regime: TranslationRegime {
+    guard baton_read_current_el() >> 2 == 2 else { return .el1 }
+    return HCR_EL2.e2h.isSet(in: baton_read_hcr_el2()) ? .el2Host : .el2
+  }
+
+  /// ID_AA64MMFR0_EL1.PARange, the encoding that TCR's IPS and PS take. 52 bits and more need
+  /// other descriptors, so 48 bits is the most that is asked for.
+  public static var addressSizeEncoding: UInt64 {
+    min(ID_AA64MMFR0_EL1.paRange.value(in: baton_read_id_aa64mmfr0_el1()), 0b0101)
+  }
+
+  /// Whether this CPU translates with pages of `1 << shift` bytes.
+  public static func hasGranule(shift: UInt32) -> Bool {
+    let features = baton_read_id_aa64mmfr0_el1()
+    switch shift {
+    case 12: return ID_AA64MMFR0_EL1.tGran4.value(in: features) != 0b1111
+    case 14: return ID_AA64MMFR0_EL1.tGran16.value(in: features) != 0b0000
+    case 16: return ID_AA64MMFR0_EL1.tGran64.value(in: features) != 0b1111
+    default: return false
+    }
+  }
+
+  /// Whether this CPU has the SHA-256 instructions.
+  public static var hasSHA256: Bool {
+    ID_AA64ISAR0_EL1.sha2.value(in: baton_read_id_aa64isar0_el1()) != 0
+  }
+
+  /// Allows Advanced SIMD at this level, in the layout that HCR_EL2.E2H selects, and leaves
+  /// streaming mode, in which it may be illegal, where there is one.
+  public static func enableSIMD() {
+    let hasSME = ID_AA64PFR1_EL1.sme.value(in: baton_read_id_aa64pfr1_el1()) != 0
+    switch regime {
+    case .el1:
+      var control = baton_read_cpacr_el1() | CPACR_EL1.fpen.mask
+      if hasSME { control |= CPACR_EL1.smen.mask }
+      baton_write_cpacr_el1(control)
+    case .el2Host:
+      var control = baton_read_cptr_el2() | CPACR_EL1.fpen.mask
+      if hasSME { control |= CPACR_EL1.smen.mask }
+      baton_write_cptr_el2(control)
+    case .el2:
+      var control = baton_read_cptr_el2() & ~CPTR_EL2.tfp.mask
+      if hasSME { control &= ~CPTR_EL2.tsm.mask }
+      baton_write_cptr_el2(control)
+    }
+    if hasSME { baton_smstop() }
+  }
+}
+
+extension TranslationRegime {
+  public var levelName: StaticString {
+    switch self {
+    case .el1: "EL1"
+    case .el2: "EL2"
+    case .el2Host: "EL2 (VHE)"
+    }
+  }
+
+  /// The position of IPS in TCR's EL1 layout, of PS in EL2's own.
+  public var addressSizeShift: UInt64 {
+    self == .el2 ? 16 : 32
+  }
+
+  /// SCTLR with MMU, data cache and instruction cache on, written whole: this level's RES1 bits and
+  /// nothing else that a former owner had set.
+  public var translationOnSCTLR: UInt64 {
+    let on = SCTLR.m.mask | SCTLR.c.mask | SCTLR.i.mask
+    return (self == .el1 ? SCTLR.el1RES1 : SCTLR.el2RES1) | on
+  }
+}
+
+extension baton_departure {
+  /// The way to `entry` with every register of this level as it is now, MMU and data cache off.
+  ///
+  /// - Parameter vbar: the vector base that the entry code found and replaced.
+  public init(
+    entry: UInt64, arguments: (UInt64, UInt64, UInt64, UInt64), vbar: UInt64
+  ) {
+    self.init()
+    self.entry = entry
+    self.arguments = arguments
+    self.vbar = vbar
+    writable_start = baton_stage_writable_start()
+    writable_end = baton_stage_writable_end()
+    let off = ~(SCTLR.m.mask | SCTLR.c.mask)
+    if Processor.regime == .el1 {
+      sctlr = baton_read_sctlr_el1() & off
+      tcr = baton_read_tcr_el1()
+      mair = baton_read_mair_el1()
+      ttbr0 = baton_read_ttbr0_el1()
+      feature_control = baton_read_cpacr_el1()
+    } else {
+      sctlr = baton_read_sctlr_el2() & off
+      tcr = baton_read_tcr_el2()
+      mair = baton_read_mair_el2()
+      ttbr0 = baton_read_ttbr0_el2()
+      feature_control = baton_read_cptr_el2()
+    }
+  }
+}
