@@ -1,6 +1,7 @@
 import ArmTranslation
 import BareMetal
 import CBareMetal
+import CBatonArm64
 import KexecRelocation
 
 /// The rest of the stage, MMU and caches on: moves what has to be moved, verifies, says so on one

@@ -1,4 +1,5 @@
 import BareMetal
+import KexecRelocation
 
 /// From exceptions.S, on a stack of its own. Whatever happened, no memory but the lifeline is read.
 @c(stage_exception)
