@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 // One manifest, three roles, each with a scratch path and (but for the host) a toolset of its own:
 //   host        libraries, tests and lab         swift build
-//   bare metal  the stage                        --toolset Toolsets/bare-metal.json
+//   bare metal  the stage                        --toolset Toolsets/bare-metal.json, and
+//                                                BATON_ROLE=bare-metal in the environment
 //   Linux       the static arm64 command         --toolset Toolsets/linux.json
 // The Makefile knows the full command lines.
 import PackageDescription
@@ -17,10 +18,11 @@ let strict: [SwiftSetting] = [
 
 /// Targets that also compile for bare metal or for the static command: the host build already
 /// refuses what Embedded Swift cannot do.
-let embeddable: [SwiftSetting] = strict + [
-  .enableExperimentalFeature("Extern"),
-  .treatWarning("EmbeddedRestrictions", as: .error),
-]
+let embeddable: [SwiftSetting] =
+  strict + [
+    .enableExperimentalFeature("Extern"),
+    .treatWarning("EmbeddedRestrictions", as: .error),
+  ]
 
 let package = Package(
   name: "baton",
@@ -30,7 +32,6 @@ let package = Package(
     .library(name: "BootFormats", targets: ["BootFormats"]),
     .library(name: "BootDigests", targets: ["BootDigests"]),
     .library(name: "KexecRelocation", targets: ["KexecRelocation"]),
-    .executable(name: "stage", targets: ["Stage"]),
     .executable(name: "baton", targets: ["baton"]),
     .executable(name: "lab", targets: ["LabCommand"]),
     .library(name: "labplugin", type: .dynamic, targets: ["CLabPlugin"]),
@@ -51,23 +52,6 @@ let package = Package(
       name: "KexecRelocation",
       dependencies: ["PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
       swiftSettings: embeddable),
-
-    // Bare metal.
-    .target(name: "CBareMetal", exclude: ["levels.inc"]),
-    .target(
-      name: "BareMetal",
-      dependencies: [
-        "PhysicalMemory", "ArmTranslation", "BootDigests", "KexecRelocation", "CBatonArm64",
-        "CBareMetal",
-      ],
-      swiftSettings: embeddable),
-    .executableTarget(
-      name: "Stage",
-      dependencies: [
-        "PhysicalMemory", "ArmTranslation", "KexecRelocation", "BareMetal", "CBatonArm64",
-        "CBareMetal",
-      ],
-      exclude: ["stage.ld"], swiftSettings: embeddable),
 
     // The command: static arm64 Linux, and the host for its tests.
     .target(name: "CLinuxHost"),
@@ -106,7 +90,8 @@ let package = Package(
       name: "PhysicalMemoryTests", dependencies: ["PhysicalMemory", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "ArmTranslationTests", dependencies: ["ArmTranslation", "TestSupport", "PhysicalMemory"],
+      name: "ArmTranslationTests",
+      dependencies: ["ArmTranslation", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
       name: "BootFormatsTests", dependencies: ["BootFormats", "TestSupport", "PhysicalMemory"],
@@ -115,13 +100,21 @@ let package = Package(
       name: "BootDigestsTests", dependencies: ["BootDigests", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "KexecRelocationTests", dependencies: ["KexecRelocation", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
+      name: "KexecRelocationTests",
+      dependencies: [
+        "KexecRelocation", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootDigests",
+        "CBatonArm64",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "LinuxHostTests", dependencies: ["LinuxHost", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
-      name: "BatonCommandTests", dependencies: ["BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests", "KexecRelocation", "LinuxHost", "CStageImage"],
+      name: "BatonCommandTests",
+      dependencies: [
+        "BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests",
+        "KexecRelocation", "LinuxHost", "CStageImage",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "BinaryTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
@@ -131,3 +124,25 @@ let package = Package(
       name: "GuestTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
   ]
 )
+
+// Bare metal: programs that own the machine compile for nothing else, so only that role sees them.
+if Context.environment["BATON_ROLE"] == "bare-metal" {
+  package.products.append(.executable(name: "stage", targets: ["Stage"]))
+  package.targets += [
+    .target(name: "CBareMetal", exclude: ["levels.inc"]),
+    .target(
+      name: "BareMetal",
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "BootDigests", "KexecRelocation", "CBatonArm64",
+        "CBareMetal",
+      ],
+      swiftSettings: embeddable),
+    .executableTarget(
+      name: "Stage",
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "KexecRelocation", "BareMetal", "CBatonArm64",
+        "CBareMetal",
+      ],
+      exclude: ["stage.ld"], swiftSettings: embeddable),
+  ]
+}

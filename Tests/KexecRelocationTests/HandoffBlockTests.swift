@@ -1,0 +1,146 @@
+import BootDigests
+import CBatonArm64
+import PhysicalMemory
+import TestSupport
+import Testing
+
+@testable import KexecRelocation
+
+@Suite("Handoff block")
+struct HandoffBlockTests {
+  private static let address = PhysicalAddress(0x7003_0000)
+  private let code = [UInt64](repeating: 0x1111, count: 40)
+  private let constants = [UInt64](repeating: 0x2222, count: 8)
+  private let tables = [UInt64](repeating: 0x3333, count: 512)
+
+  private func block() throws -> HandoffBlock {
+    let digest = SHA256Digest(bytes: InlineArray { UInt8($0) })
+    return HandoffBlock(
+      address: Self.address,
+      lifeline: Lifeline(console: .pl011(PhysicalAddress(0x900_0000)), conduit: .smc),
+      entry: PhysicalAddress(0x4020_0000), arguments: (0x6000_0000, 0, 0, 0),
+      tables: PhysicalRange(PhysicalAddress(0x7003_1000), upTo: PhysicalAddress(0x7003_2000)),
+      granule: .size4K, el1Layout: nil,
+      el2Layout: .init(root: PhysicalAddress(0x7003_1000), tcr: 0x8080_0000, mair: 0x4FF),
+      extents: [
+        try #require(
+          Extent(
+            source: PhysicalAddress(0x5000_0000), destination: PhysicalAddress(0x4020_0000),
+            size: 8192))
+      ],
+      pieces: [
+        Piece(
+          role: .initrd,
+          range: PhysicalRange(PhysicalAddress(0x4800_0000), upTo: PhysicalAddress(0x4800_1234)),
+          digest: digest)
+      ])
+  }
+
+  /// Reads and checks `words` as the stage does.
+  private func check(
+    _ words: [UInt64], code: [UInt64]? = nil, tables: [UInt64]? = nil
+  ) throws -> (baton_handoff_block, baton_extent, baton_piece) {
+    let code = code ?? self.code
+    let tables = tables ?? self.tables
+    // The view may look at as much as a block can take.
+    let memory = words + [UInt64](repeating: 0, count: 64)
+    return try unsafe memory.withUnsafeBytes { bytes in
+      // Sound: aligned as an array's words are, and bounded below.
+      guard let base = bytes.baseAddress else { throw HandoffBlockView.Refusal.badSize(0) }
+      let view = try unsafe HandoffBlockView(at: base, address: Self.address)
+      guard Int(view.header.size) <= bytes.count else {
+        throw HandoffBlockView.Refusal.badSize(view.header.size)
+      }
+      try view.check(code: code.span, constants: constants.span, tables: tables.span)
+      return (view.header, view.extent(0), view.piece(0))
+    }
+  }
+
+  private func encoded() throws -> [UInt64] {
+    try block().encoded(code: code.span, constants: constants.span, tables: tables.span)
+  }
+
+  @Test("What the loader writes is what the stage reads")
+  func roundTrip() throws {
+    let (header, extent, piece) = try check(try encoded())
+    #expect(header.entry == 0x4020_0000)
+    #expect(header.arguments.0 == 0x6000_0000)
+    #expect(header.el1_layout.root == 0)
+    #expect(header.el2_layout.mair == 0x4FF)
+    #expect(Lifeline(header.lifeline) == (try block().lifeline))
+    #expect(extent.source == 0x5000_0000 && extent.destination == 0x4020_0000)
+    #expect(extent.size == 8192)
+    #expect(piece.segment == SegmentRole.initrd.rawValue && piece.size == 0x1234)
+  }
+
+  @Test("Every single bit that flips in the block is found")
+  func everyBit() throws {
+    let words = try encoded()
+    for word in words.indices {
+      for bit in 0..<64 {
+        var damaged = words
+        damaged[word] ^= 1 << UInt64(bit)
+        #expect(throws: HandoffBlockView.Refusal.self, "word \(word), bit \(bit)") {
+          try check(damaged)
+        }
+      }
+    }
+  }
+
+  @Test("A bit that flips in stage or tables is found")
+  func elsewhere() throws {
+    let words = try encoded()
+    for bit in 0..<64 {
+      var damaged = code
+      damaged[17] ^= 1 << UInt64(bit)
+      #expect(throws: HandoffBlockView.Refusal.self) { try check(words, code: damaged) }
+      damaged = tables
+      damaged[400] ^= 1 << UInt64(bit)
+      #expect(throws: HandoffBlockView.Refusal.self) { try check(words, tables: damaged) }
+    }
+  }
+
+  @Test("A block of another version is refused by its number")
+  func version() throws {
+    var words = try encoded()
+    words[1] = words[1] & ~0xFFFF_FFFF | 7
+    #expect(throws: HandoffBlockView.Refusal.unknownVersion(7)) { try check(words) }
+  }
+
+  @Test("Garbage of any kind is refused, never read beyond")
+  func garbage() {
+    let seed: UInt64 = 0xBA70_0002
+    var generator = SeededGenerator(seed: seed)
+    for round in 0..<2000 {
+      var words = (0..<64).map { _ in UInt64.random(in: .min ... .max, using: &generator) }
+      // Half of them get as far as the fields behind the magic.
+      if round % 2 == 0 {
+        words[0] = BATON_BLOCK_MAGIC
+        words[1] = UInt64(BATON_BLOCK_VERSION) | UInt64(words[1] >> 54 & ~7) << 32
+        words[3] = Self.address.rawValue
+      }
+      #expect(throws: HandoffBlockView.Refusal.self, "seed \(seed), round \(round)") {
+        try check(words)
+      }
+    }
+  }
+
+  @Test("A lifeline survives its encoding, and every flipped bit in it is found")
+  func lifeline() {
+    for console in [Lifeline.Console.none, .pl011(PhysicalAddress(0x900_0000))] {
+      for conduit in [Lifeline.Conduit.none, .smc, .hvc] {
+        for halts in [false, true] {
+          let lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: halts)
+          let encoded = lifeline.encoded
+          #expect(Lifeline(encoded) == lifeline)
+          for bit in 0..<(8 * MemoryLayout<baton_lifeline>.size) {
+            var damaged = encoded
+            // Sound: a C struct without padding.
+            unsafe withUnsafeMutableBytes(of: &damaged) { unsafe $0[bit / 8] ^= 1 << (bit % 8) }
+            #expect(Lifeline(damaged) == nil)
+          }
+        }
+      }
+    }
+  }
+}
