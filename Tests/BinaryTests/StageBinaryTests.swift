@@ -1,0 +1,67 @@
+import Testing
+
+/// What the stage's binary may not contain, whatever its source looks like.
+@Suite("The stage's binary")
+struct StageBinaryTests {
+  @Test("At most 32 KB")
+  func size() throws {
+    #expect(try StageBinary().bytes.count <= 32 << 10)
+  }
+
+  @Test("Before the MMU is on: no exclusives or atomics, no SIMD, no dc zva")
+  func beforeTranslation() throws {
+    let stage = try StageBinary()
+    // Exceptions may come while the MMU is off, too.
+    let roots = [try stage.address("stage_entry"), try stage.address("stage_exception_entry")]
+    let reached = try stage.reachable(
+      from: roots, without: [try stage.address("stage_execute")])
+    // The way there was really followed: into Swift, and up to the switch.
+    #expect(reached.contains(try stage.address("stage_prepare")))
+    #expect(reached.contains(try stage.address("baton_translation_on")))
+    #expect(!reached.contains(try stage.address("baton_leave")))
+    for address in reached {
+      let instruction = Arm64Instruction(word: stage.code[address / 4])
+      let place = "at 0x\(String(address, radix: 16))"
+      #expect(!instruction.isExclusiveOrAtomic, "exclusive or atomic \(place)")
+      #expect(!instruction.usesSIMD, "SIMD \(place)")
+      #expect(!instruction.isDCZVA, "dc zva \(place)")
+    }
+  }
+
+  @Test("The same search finds the SIMD of what runs afterwards")
+  func searchFindsSIMD() throws {
+    let stage = try StageBinary()
+    let reached = try stage.reachable(from: [try stage.address("stage_execute")], without: [])
+    #expect(reached.contains { Arm64Instruction(word: stage.code[$0 / 4]).usesSIMD })
+  }
+
+  @Test("No heap: no allocator is linked in")
+  func noHeap() throws {
+    let stage = try StageBinary()
+    for name in ["posix_memalign", "malloc", "free", "swift_allocObject", "swift_slowAlloc"] {
+      #expect(stage.addresses[name] == nil, "\(name) is linked into the stage")
+    }
+  }
+
+  @Test("The decoder knows the instructions that it looks for")
+  func decoder() {
+    for word: UInt32 in [0xC85F_7C20, 0xC800_7C20, 0xC85F_FC20, 0xC8A0_7C41, 0xF820_0041] {
+      #expect(Arm64Instruction(word: word).isExclusiveOrAtomic)  // ldxr stxr ldaxr cas ldadd
+    }
+    for word: UInt32 in [0xF940_0020, 0xA940_0440, 0xC8DF_FC20, 0xF860_6820] {
+      #expect(!Arm64Instruction(word: word).isExclusiveOrAtomic)  // ldr ldp ldar ldr (register)
+    }
+    for word: UInt32 in [0xAD40_0440, 0x3DC0_0020, 0x5E28_2820, 0x4E20_1C00, 0x1E60_4020] {
+      #expect(Arm64Instruction(word: word).usesSIMD)  // ldp q, ldr q, sha256su0, and, fmov
+    }
+    for word: UInt32 in [0xF940_0020, 0x8B01_0000, 0xD503_3F9F, 0x9400_0001, 0x9B01_7C00] {
+      #expect(!Arm64Instruction(word: word).usesSIMD)  // ldr x, add, dsb, bl, mul
+    }
+    #expect(Arm64Instruction(word: 0xD50B_7423).isDCZVA)
+    #expect(!Arm64Instruction(word: 0xD50B_7A23).isDCZVA)  // dc cvac
+    #expect(Arm64Instruction(word: 0x17FF_FFFF).flow == .jump(-4))
+    #expect(Arm64Instruction(word: 0x5400_0040).flow == .conditional(8))
+    #expect(Arm64Instruction(word: 0xB5FF_FFE0).flow == .conditional(-4))
+    #expect(Arm64Instruction(word: 0x3600_0040).flow == .conditional(8))
+  }
+}
