@@ -65,9 +65,13 @@ public struct PhysicalRange: Hashable, Sendable {
   }
 
   /// The smallest range of whole multiples of `alignment` (a power of two) that contains this
-  /// one, or nil where that would leave 64 bits.
+  /// one, or nil where that would leave 64 bits. An empty range stays empty.
   @inlinable
   public func alignedOutward(to alignment: UInt64) -> PhysicalRange? {
+    guard !isEmpty else {
+      let place = start.alignedDown(to: alignment)
+      return PhysicalRange(place, upTo: place)
+    }
     guard let end = end.alignedUp(to: alignment) else { return nil }
     return PhysicalRange(start.alignedDown(to: alignment), upTo: end)
   }

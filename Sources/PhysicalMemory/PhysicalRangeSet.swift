@@ -142,7 +142,8 @@ public struct PhysicalRangeSet: Hashable, Sendable {
       guard let part = range.intersection(bounds),
         let start = part.start.alignedUp(to: alignment),
         let fit = PhysicalRange(start: start, size: size),
-        part.contains(fit)
+        // Not `part.contains(fit)`, which holds of an empty range wherever it lies.
+        fit.end <= part.end
       else { continue }
       return fit
     }

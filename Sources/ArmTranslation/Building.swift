@@ -1,0 +1,9 @@
+import PhysicalMemory
+
+/// The state of `TranslationTables` that take mappings: what is declared so far.
+public struct Building: Sendable {
+  let regime: TranslationRegime
+  let granule: Granule
+  /// In ascending order of virtual addresses, disjoint, joined wherever they can be.
+  var mappings: [Mapping] = []
+}

@@ -1,0 +1,8 @@
+import PhysicalMemory
+
+/// The state of `TranslationTables` that are complete.
+public struct Sealed: Sendable {
+  let memory: PhysicalRange
+  let words: [UInt64]
+  let control: TranslationControl
+}
