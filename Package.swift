@@ -96,6 +96,10 @@ let package = Package(
     .testTarget(
       name: "BootFormatsTests", dependencies: ["BootFormats", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
+    .target(name: "CArm64DigestCheck", path: "Tests/CArm64DigestCheck"),
+    .executableTarget(
+      name: "Arm64DigestCheck", dependencies: ["BootDigests", "CArm64DigestCheck", "CBareMetal"],
+      path: "Tests/Arm64DigestCheck", swiftSettings: embeddable),
     .testTarget(
       name: "BootDigestsTests", dependencies: ["BootDigests", "TestSupport"],
       swiftSettings: strict),
