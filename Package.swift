@@ -74,6 +74,7 @@ let package = Package(
     .target(
       name: "Lab",
       dependencies: [
+        "PhysicalMemory",
         .product(name: "Subprocess", package: "swift-subprocess")
       ],
       swiftSettings: strict),

@@ -1,0 +1,34 @@
+import PhysicalMemory
+
+/// What a handoff that succeeded was like.
+public struct HandoffReport: Sendable {
+  public var tool: Handoff.Tool
+  public var verified: Bool
+  /// What the command said that it loaded; empty for kexec-tools.
+  public var listing: PlanListing
+  /// The stage's one line.
+  public var stageLine: String?
+  /// What the second kernel says that it was told.
+  public var commandLine: String
+  /// Whether the second kernel found itself at EL2.
+  public var startedAtEL2: Bool
+  public var measurement: HandoffMeasurement
+  public var run: GuestRun
+
+  /// The table that ends a run.
+  public var summary: String {
+    var table = TextTable(["", "bytes", "guest instructions"])
+    for piece in PlanListing.Piece.allCases {
+      guard let range = listing.ranges[piece] else { continue }
+      table.add([piece.rawValue, TextTable.grouped(range.size), ""])
+    }
+    table.add([tool.rawValue + " -l", "", TextTable.millions(measurement.load)])
+    for part in measurement.parts {
+      table.add([part.name, "", TextTable.millions(part.instructions)])
+    }
+    table.add(["Bye! → Booting Linux", "", TextTable.millions(measurement.handoff)])
+    let since = tool == .baton ? "stage entry" : "Bye!"
+    return table.text + "\nData accesses with the caches off, \(since) → jump: "
+      + TextTable.grouped(measurement.uncachedAccesses) + "\n"
+  }
+}

@@ -1,0 +1,77 @@
+/// A QEMU machine, as a value: what it is made of and what it boots.
+public struct Machine: Sendable {
+  /// The level and the kind of EL2 at which firmware leaves the CPU to the first kernel.
+  public enum Entry: Sendable {
+    case el1
+    case el2
+  }
+
+  public var entry = Entry.el2
+  public var cpu = "cortex-a57"
+  public var processors = 1
+  /// RAM in MiB.
+  public var memory = 2048
+  /// The first kernel's Image, or nil where a saved guest is resumed.
+  public var kernel: String?
+  public var initrd: String?
+  public var commandLine = Machine.consoleArguments
+  /// The lab's plugin, where guest instructions are to be counted.
+  public var plugin: Plugin?
+  /// A saved guest to resume instead of booting.
+  public var savedState: String?
+  /// The socket to offer a debugger, which stops the guest when it connects.
+  public var debugSocket: String?
+  /// Whether the guest waits for a debugger before its first instruction.
+  public var startsStopped = false
+  /// How long the guest may run before it is ended.
+  public var timeLimit = Duration.seconds(120)
+
+  public init() {}
+
+  /// What every kernel of the lab is told: say everything, from the first moment, on the UART.
+  public static let consoleArguments = "earlycon loglevel=7 console=ttyAMA0"
+
+  /// The lab's plugin and its arguments.
+  public struct Plugin: Sendable {
+    public var library: String
+    /// The file to write the log to.
+    public var log: String
+    /// The stage whose first execution is to be logged.
+    public var stage: String?
+
+    public init(library: String, log: String, stage: String?) {
+      self.library = library
+      self.log = log
+      self.stage = stage
+    }
+  }
+
+  /// QEMU's arguments. The control channel is a pair of files: `control + ".in"`, where QEMU reads
+  /// its commands, and `control + ".out"`, where it writes what happened.
+  func arguments(control: String) -> [String] {
+    // Without an ITS: its tables would outlive the first kernel and be overwritten by the second.
+    var result = [
+      "-M",
+      "virt,gic-version=3,its=off,virtualization=\(entry == .el2 ? "on" : "off")",
+      "-cpu", cpu,
+      "-smp", "\(processors)",
+      "-m", "\(memory)",
+      "-nic", "none",
+      "-display", "none", "-monitor", "none", "-serial", "stdio",
+      "-no-reboot",
+      "-chardev", "file,id=control,path=\(control).out,input-path=\(control).in",
+      "-mon", "chardev=control,mode=control",
+    ]
+    if let kernel { result += ["-kernel", kernel, "-append", commandLine] }
+    if let initrd { result += ["-initrd", initrd] }
+    if let savedState { result += ["-incoming", "file:" + savedState] }
+    if let debugSocket { result += ["-gdb", "unix:\(debugSocket),server=on,wait=off"] }
+    if startsStopped { result += ["-S"] }
+    if let plugin {
+      var option = plugin.library + ",log=" + plugin.log
+      if let stage = plugin.stage { option += ",stage=" + stage }
+      result += ["-plugin", option]
+    }
+    return result
+  }
+}

@@ -1,0 +1,44 @@
+import PhysicalMemory
+
+/// What `baton -l -d` says about its plan: which piece lies where in physical memory.
+///
+///     kernel  0x42000000  27236288 bytes …
+///     entry 0x48000000
+///
+/// A piece's line has its name, its first address in hexadecimal and its size in decimal; other
+/// words, and other lines, are for people.
+public struct PlanListing: Sendable {
+  public enum Piece: String, Sendable, CaseIterable {
+    case kernel, initrd, dtb, stage, tables, block
+  }
+
+  /// Where the pieces lie.
+  public private(set) var ranges: [Piece: PhysicalRange] = [:]
+  /// The address at which the stage is entered.
+  public private(set) var entry: PhysicalAddress?
+
+  public init(_ lines: some Sequence<String>) {
+    for line in lines { read(line) }
+  }
+
+  private mutating func read(_ line: String) {
+    let words = line.split { $0 == " " || $0 == "," || $0 == ":" }
+    if let word = words.firstIndex(of: "entry"), word + 1 < words.count,
+      let address = Self.address(words[word + 1])
+    {
+      entry = address
+    }
+    guard let name = words.first, let piece = Piece(rawValue: String(name)) else { return }
+    guard let place = words.firstIndex(where: { Self.address($0) != nil }),
+      let start = Self.address(words[place]),
+      let size = words[(place + 1)...].lazy.compactMap({ UInt64($0) }).first,
+      let range = PhysicalRange(start: start, size: size)
+    else { return }
+    ranges[piece] = range
+  }
+
+  private static func address(_ word: Substring) -> PhysicalAddress? {
+    guard word.hasPrefix("0x") else { return nil }
+    return UInt64(word.dropFirst(2), radix: 16).map { PhysicalAddress($0) }
+  }
+}

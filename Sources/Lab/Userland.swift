@@ -1,0 +1,80 @@
+import Subprocess
+
+/// The two small userlands of a handoff: busybox, and an `/init` that tells the lab where it is.
+///
+/// What `/init` says begins with `lab: `, so that the lab finds it among the kernel's lines.
+enum Userland {
+  static let first = "lab: first userland"
+  static let loading = "lab: loading"
+  static let loaded = "lab: loaded "
+  static let second = "lab: second userland"
+  static let commandLine = "lab: command line: "
+
+  private static let mounts = """
+    #!/bin/busybox sh
+    export PATH=/bin
+    busybox mount -t devtmpfs none /dev 2>/dev/null
+    busybox mount -t proc none /proc
+    busybox mount -t sysfs none /sys
+
+    """
+
+  private static func base(busybox: String) throws(LabError) -> Initramfs {
+    var image = Initramfs()
+    for directory in ["dev", "proc", "sys", "lab"] { image.addDirectory(directory) }
+    image.addFile("bin/busybox", try HostFile.bytes(of: busybox))
+    return image
+  }
+
+  /// The first kernel's: `files` beside busybox; loads with `load`, waits for a line on the
+  /// console, so that the lab decides when, and hands over with `execute`.
+  static func first(
+    busybox: String, files: [(path: String, contents: [UInt8])], load: String, execute: String
+  ) throws(LabError) -> Initramfs {
+    var image = try base(busybox: busybox)
+    for file in files { image.addFile(file.path, file.contents) }
+    image.addFile(
+      "init",
+      Array(
+        """
+        \(mounts)
+        echo "\(first)"
+        echo "\(loading)"
+        \(load)
+        echo "\(loaded)$?"
+        read line
+        \(execute)
+        echo "lab: still here: $?"
+        busybox poweroff -f
+
+        """.utf8))
+    return image
+  }
+
+  /// The second kernel's: says that it is there and what it was told, and switches the machine
+  /// off. Compressed, as distributions' are.
+  static func second(
+    busybox: String, files: [(path: String, contents: [UInt8])]
+  ) async throws -> [UInt8] {
+    var image = try base(busybox: busybox)
+    for file in files { image.addFile(file.path, file.contents) }
+    image.addFile(
+      "init",
+      Array(
+        """
+        \(mounts)
+        echo "\(second)"
+        echo "\(commandLine)$(busybox cat /proc/cmdline)"
+        busybox poweroff -f
+
+        """.utf8))
+    let result = try await Subprocess.run(
+      .name("gzip"), arguments: ["-n", "-9"], input: .array(image.bytes),
+      output: .bytes(limit: 1 << 30), error: .string(limit: 1 << 12))
+    guard result.terminationStatus.isSuccess else {
+      throw LabError.programFailed(
+        name: "gzip", status: result.terminationStatus.description, message: result.standardError)
+    }
+    return result.standardOutput
+  }
+}

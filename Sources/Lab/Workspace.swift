@@ -1,0 +1,52 @@
+import Foundation
+
+/// Where the lab finds what it works with: the project's folder, as `make` leaves it.
+public struct Workspace: Sendable {
+  /// The project's folder.
+  public let root: String
+  /// The folder that Scripts/setup fills.
+  public let cache: String
+
+  /// The workspace around `root`; the cache is where `BATON_CACHE` says, as for Scripts/setup.
+  public init(root: String = FileManager.default.currentDirectoryPath) {
+    self.root = root
+    let cache = ProcessInfo.processInfo.environment["BATON_CACHE"] ?? ".cache"
+    self.cache = cache.hasPrefix("/") ? cache : root + "/" + cache
+  }
+
+  /// Debian's kernel of the given series ("6.1"): an arm64 Image.
+  public func kernel(_ series: String) throws(LabError) -> String {
+    try existing(cache + "/guest/kernels/\(series)/vmlinuz", remedy: "make setup")
+  }
+
+  /// A static arm64 busybox.
+  public func busybox() throws(LabError) -> String {
+    try existing(cache + "/guest/busybox/busybox", remedy: "make setup")
+  }
+
+  /// The folder with kexec-tools' `kexec` and, in `lib/`, its loader and libraries.
+  public func kexecTools() throws(LabError) -> String {
+    try existing(cache + "/guest/kexec-tools", remedy: "make setup")
+  }
+
+  /// The static arm64 `baton`.
+  public func baton() throws(LabError) -> String {
+    try existing(root + "/dist/baton", remedy: "make dist")
+  }
+
+  /// The stage as it is embedded in `baton`.
+  public func stage() throws(LabError) -> String {
+    try existing(root + "/dist/stage.bin", remedy: "make dist")
+  }
+
+  /// The lab's QEMU plugin, as SwiftPM's debug build leaves it.
+  public func plugin() throws(LabError) -> String {
+    try existing(
+      root + "/.build/debug/liblabplugin.so", remedy: "swift build --product labplugin")
+  }
+
+  private func existing(_ path: String, remedy: String) throws(LabError) -> String {
+    guard HostFile.exists(path) else { throw .missing(path: path, remedy: remedy) }
+    return path
+  }
+}

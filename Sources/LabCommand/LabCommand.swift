@@ -1,0 +1,12 @@
+import ArgumentParser
+import Lab
+
+@main
+struct LabCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lab",
+    abstract: "Drives real kernels through a handoff in QEMU, and measures it.",
+    subcommands: [RunCommand.self, BenchCommand.self])
+}
+
+extension Handoff.Tool: ExpressibleByArgument {}
