@@ -97,10 +97,6 @@ let package = Package(
     .testTarget(
       name: "BootFormatsTests", dependencies: ["BootFormats", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
-    .target(name: "CArm64DigestCheck", path: "Tests/CArm64DigestCheck"),
-    .executableTarget(
-      name: "Arm64DigestCheck", dependencies: ["BootDigests", "CArm64DigestCheck", "CBareMetal"],
-      path: "Tests/Arm64DigestCheck", swiftSettings: embeddable),
     .testTarget(
       name: "BootDigestsTests", dependencies: ["BootDigests", "TestSupport"],
       swiftSettings: strict),
@@ -149,5 +145,10 @@ if Context.environment["BATON_ROLE"] == "bare-metal" {
         "CBareMetal",
       ],
       exclude: ["stage.ld"], swiftSettings: embeddable),
+    // Compares the digest implementations on an arm64 CPU; BootDigestsTests runs it.
+    .target(name: "CArm64DigestCheck", path: "Tests/CArm64DigestCheck"),
+    .executableTarget(
+      name: "Arm64DigestCheck", dependencies: ["BootDigests", "CArm64DigestCheck", "CBareMetal"],
+      path: "Tests/Arm64DigestCheck", swiftSettings: embeddable),
   ]
 }

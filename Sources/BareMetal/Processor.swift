@@ -9,12 +9,6 @@ public enum Processor {
     return HCR_EL2.e2h.isSet(in: baton_read_hcr_el2()) ? .el2Host : .el2
   }
 
-  /// ID_AA64MMFR0_EL1.PARange, the encoding that TCR's IPS and PS take. 52 bits and more need
-  /// other descriptors, so 48 bits is the most that is asked for.
-  public static var addressSizeEncoding: UInt64 {
-    min(ID_AA64MMFR0_EL1.paRange.value(in: baton_read_id_aa64mmfr0_el1()), 0b0101)
-  }
-
   /// Whether this CPU translates with pages of `1 << shift` bytes.
   public static func hasGranule(shift: UInt32) -> Bool {
     let features = baton_read_id_aa64mmfr0_el1()
@@ -60,11 +54,6 @@ extension TranslationRegime {
     case .el2: "EL2"
     case .el2Host: "EL2 (VHE)"
     }
-  }
-
-  /// The position of IPS in TCR's EL1 layout, of PS in EL2's own.
-  public var addressSizeShift: UInt64 {
-    self == .el2 ? 16 : 32
   }
 
   /// SCTLR with MMU, data cache and instruction cache on, written whole: this level's RES1 bits and

@@ -27,7 +27,6 @@ enum ID_AA64ISAR0_EL1 {
 }
 
 enum ID_AA64MMFR0_EL1 {
-  static var paRange: RegisterField { RegisterField(0, width: 4) }
   static var tGran16: RegisterField { RegisterField(20, width: 4) }
   static var tGran64: RegisterField { RegisterField(24, width: 4) }
   static var tGran4: RegisterField { RegisterField(28, width: 4) }

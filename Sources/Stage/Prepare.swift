@@ -40,7 +40,7 @@ private func registers(
   guard translation.root != 0 else { throw .regimeNotPrepared(regime.levelName) }
   return baton_regime_registers(
     ttbr0: translation.root,
-    tcr: translation.tcr | Processor.addressSizeEncoding << regime.addressSizeShift,
+    tcr: regime.tcr(translation.tcr, mmfr0: baton_read_id_aa64mmfr0_el1()),
     mair: translation.mair, sctlr: regime.translationOnSCTLR)
 }
 

@@ -1,0 +1,117 @@
+import BootDigests
+import PhysicalMemory
+
+/// A handoff, complete: what `kexec_load(2)` is given, and where.
+public struct HandoffPlan: Sendable {
+  /// One thing to be loaded.
+  public struct Segment: Sendable {
+    public enum Content: Sendable {
+      /// The bytes that the caller gave for this role.
+      case given(SegmentRole)
+      case words([UInt64])
+      /// Nothing but zeros.
+      case zeros
+    }
+
+    /// The word for it in listings and messages.
+    public let name: StaticString
+    public let content: Content
+    /// In bytes, without the zeros that fill the last page.
+    public let size: UInt64
+    /// Where it will lie, in whole pages of the running kernel; what the content does not fill is
+    /// zero.
+    public let destination: PhysicalRange
+  }
+
+  public let layout: HandoffLayout
+  public let segments: [Segment]
+  public let pieces: [Piece]
+  /// Where the running kernel jumps: the stage.
+  public var entry: PhysicalAddress { layout.stageEntry }
+
+  /// The number of pieces for segments of these sizes (kernel, initrd, device tree; in bytes, 0
+  /// where there is none), for the layout's request.
+  public static func pieceCount(
+    _ selection: PieceSelection, kernel: Int, initrd: Int, deviceTree: Int
+  ) -> Int {
+    var count = 0
+    for ranges in selection.ranges(ofSegments: [kernel, initrd, deviceTree]) {
+      count += ranges.count
+    }
+    return count
+  }
+
+  /// Digests the content, writes the handoff block and lists what is to be loaded.
+  ///
+  /// - Parameters:
+  ///   - layout: made for content of these sizes.
+  ///   - initrd: empty where there is none.
+  ///   - deviceTree: final: it names the places that the layout chose.
+  public init(
+    layout: HandoffLayout, stage: StageImage, kernel: RawSpan, initrd: RawSpan,
+    deviceTree: RawSpan, lifeline: Lifeline, selection: PieceSelection,
+    digestingWith implementation: SHA256.Implementation
+  ) {
+    let placement = layout.placement
+    let ranges = selection.ranges(
+      ofSegments: [kernel.byteCount, initrd.byteCount, deviceTree.byteCount])
+    var pieces: [Piece] = []
+    func digest(_ bytes: RawSpan, _ ranges: [Range<Int>], role: SegmentRole, at place: PhysicalRange) {
+      for range in ranges {
+        let start = place.start + UInt64(range.lowerBound)
+        pieces.append(
+          Piece(
+            role: role, range: PhysicalRange(start, upTo: start + UInt64(range.count)),
+            digest: SHA256.digest(of: bytes.extracting(range), using: implementation)))
+      }
+    }
+    digest(kernel, ranges[0], role: .kernel, at: placement.kernel)
+    if let place = placement.initrd { digest(initrd, ranges[1], role: .initrd, at: place) }
+    digest(deviceTree, ranges[2], role: .deviceTree, at: placement.deviceTree)
+    self.pieces = pieces
+
+    var stage = stage
+    stage.setLifeline(lifeline)
+    let tableWords = layout.tableWords
+    let block = HandoffBlock(
+      address: layout.blockAddress, lifeline: lifeline, entry: placement.kernel.start,
+      arguments: (placement.deviceTree.start.rawValue, 0, 0, 0), tables: layout.tableMemory,
+      granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
+      el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces)
+    let blockWords = block.encoded(
+      code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
+
+    let page = layout.granule.pageSize
+    var segments: [Segment] = []
+    func add(
+      _ name: StaticString, _ content: Segment.Content, at start: PhysicalAddress, size: UInt64
+    ) {
+      let range = PhysicalRange(start, upTo: start + size)
+      segments.append(
+        Segment(
+          name: name, content: content, size: size,
+          destination: range.alignedOutward(to: page) ?? range))
+    }
+    // What a kernel needs beyond its bytes (bss) it clears by itself: kept free, not loaded.
+    add("kernel", .given(.kernel), at: placement.kernel.start, size: UInt64(kernel.byteCount))
+    if let place = placement.initrd {
+      add("initrd", .given(.initrd), at: place.start, size: UInt64(initrd.byteCount))
+    }
+    add(
+      "dtb", .given(.deviceTree), at: placement.deviceTree.start,
+      size: UInt64(deviceTree.byteCount))
+    let base = layout.stageEntry
+    add(
+      "stage", .words(stage.code.words), at: base + stage.code.offset, size: stage.code.memorySize)
+    add(
+      "constants", .words(stage.constants.words), at: base + stage.constants.offset,
+      size: stage.constants.memorySize)
+    add("writable", .zeros, at: base + stage.writable.offset, size: stage.writable.memorySize)
+    add(
+      "block", .words(blockWords), at: layout.blockAddress, size: UInt64(blockWords.count * 8))
+    add(
+      "tables", .words(tableWords), at: layout.tableMemory.start, size: layout.tableMemory.size)
+    self.layout = layout
+    self.segments = segments
+  }
+}
