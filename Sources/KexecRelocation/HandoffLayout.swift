@@ -11,7 +11,7 @@ public struct HandoffLayout: Sendable {
   public let control: ControlRegion
   public let granule: Granule
   /// Tables for each regime asked for, sealed where they will lie.
-  let tables: [(regime: TranslationRegime, tables: TranslationTables<Sealed>)]
+  let tables: [TranslationTables<Sealed>]
 
   /// What a layout is made from.
   public struct Request: Sendable {
@@ -67,13 +67,13 @@ public struct HandoffLayout: Sendable {
       do throws(PlacementError) { placement = try placementRequest.place() } catch {
         throw .placement(error)
       }
-      var building: [(TranslationRegime, TranslationTables<Building>)] = []
+      var building: [TranslationTables<Building>] = []
       var needed = 0
       for regime in request.regimes {
         let tables = try HandoffLayout.map(
           request, regime: regime, placement: placement, blockOffset: control.blockOffset)
         needed += tables.pageCount
-        building.append((regime, tables))
+        building.append(tables)
       }
       guard needed <= pages else {
         pages = needed
@@ -107,13 +107,13 @@ public struct HandoffLayout: Sendable {
   /// The tables' content, in order.
   var tableWords: [UInt64] {
     var words: [UInt64] = []
-    for (_, tables) in tables { words += tables.words }
+    for tables in tables { words += tables.words }
     return words
   }
 
   /// The registers for the regimes of EL1's layout, or of EL2's own.
   func translation(el2Layout: Bool) -> HandoffBlock.Translation? {
-    for (regime, tables) in tables where (regime == .el2) == el2Layout {
+    for tables in tables where (tables.control.regime == .el2) == el2Layout {
       return HandoffBlock.Translation(
         root: tables.root, tcr: tables.control.tcr, mair: tables.control.mair)
     }
@@ -170,17 +170,17 @@ public struct HandoffLayout: Sendable {
   }
 
   private static func seal(
-    _ building: [(TranslationRegime, TranslationTables<Building>)], at start: PhysicalAddress,
+    _ building: [TranslationTables<Building>], at start: PhysicalAddress,
     pageSize: UInt64
-  ) throws(HandoffError) -> [(TranslationRegime, TranslationTables<Sealed>)] {
-    var sealed: [(TranslationRegime, TranslationTables<Sealed>)] = []
+  ) throws(HandoffError) -> [TranslationTables<Sealed>] {
+    var sealed: [TranslationTables<Sealed>] = []
     var next = start
-    for (regime, tables) in building {
+    for tables in building {
       let size = UInt64(tables.pageCount) * pageSize
       do throws(TableMemoryError) {
         let done = try tables.seal(in: PhysicalRange(next, upTo: next + size))
         next = done.memory.end
-        sealed.append((regime, done))
+        sealed.append(done)
       } catch {
         throw .tableMemory(error)
       }
