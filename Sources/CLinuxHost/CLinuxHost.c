@@ -1,0 +1,134 @@
+#include "CLinuxHost.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// linux/reboot.h, which the C library does not bring.
+#define REBOOT_MAGIC1 0xfee1dead
+#define REBOOT_MAGIC2 672274793
+#define REBOOT_CMD_KEXEC 0x45584543
+
+static long result(long value) { return value < 0 ? -(long)errno : value; }
+
+int linux_open_read(const char *path) {
+    int descriptor;
+    do {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    } while (descriptor < 0 && errno == EINTR);
+    return (int)result(descriptor);
+}
+
+long linux_read(int descriptor, void *buffer, size_t size) {
+    long count;
+    do {
+        count = read(descriptor, buffer, size);
+    } while (count < 0 && errno == EINTR);
+    return result(count);
+}
+
+long linux_write(int descriptor, const void *buffer, size_t size) {
+    long count;
+    do {
+        count = write(descriptor, buffer, size);
+    } while (count < 0 && errno == EINTR);
+    return result(count);
+}
+
+void linux_close(int descriptor) { close(descriptor); }
+
+int64_t linux_regular_file_size(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -errno;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    if (!S_ISREG(status.st_mode)) return -EINVAL;
+    return status.st_size;
+}
+
+long linux_map(int descriptor, size_t size, void **address) {
+    // Populated at once: a page fault for each page of a kernel image costs more than its digest.
+    int flags = MAP_PRIVATE | MAP_POPULATE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
+    void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
+    if (mapped == MAP_FAILED) return -errno;
+    *address = mapped;
+    return 0;
+}
+
+void linux_unmap(void *address, size_t size) { munmap(address, size); }
+
+long linux_kexec_load(
+    uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags) {
+    return result(syscall(SYS_kexec_load, entry, count, segments, flags));
+}
+
+long linux_reboot_kexec(void) {
+    return result(syscall(SYS_reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, NULL));
+}
+
+void linux_sync(void) { sync(); }
+
+long linux_random(void *buffer, size_t size) {
+    size_t filled = 0;
+    while (filled < size) {
+        ssize_t count = getrandom((char *)buffer + filled, size - filled, 0);
+        if (count < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        filled += (size_t)count;
+    }
+    return 0;
+}
+
+uint32_t linux_effective_user(void) { return geteuid(); }
+
+size_t linux_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+int linux_has_sha2(void) {
+#if defined(__aarch64__)
+    return (getauxval(AT_HWCAP) & (1ul << 6)) != 0;
+#else
+    return 0;
+#endif
+}
+
+// What Swift's hashing asks for, on C libraries that lack it.
+#if defined(__aarch64__)
+void arc4random_buf(void *buffer, size_t size) {
+    if (linux_random(buffer, size) < 0) abort();
+}
+#endif
+
+void linux_getopt_reset(void) {
+    optind = 0;
+    opterr = 0;
+}
+
+#define OPTIONS_MAXIMUM 64
+
+int linux_getopt_long(
+    int argc, char *const *argv, const char *short_options, const struct linux_option *options,
+    size_t count) {
+    struct option table[OPTIONS_MAXIMUM + 1] = {0};
+    if (count > OPTIONS_MAXIMUM) abort();
+    for (size_t i = 0; i < count; i++) {
+        table[i].name = options[i].name;
+        table[i].has_arg = options[i].has_argument ? required_argument : no_argument;
+        table[i].val = options[i].value;
+    }
+    return getopt_long(argc, argv, short_options, table, NULL);
+}
+
+const char *linux_option_argument(void) { return optarg; }
+
+int linux_option_index(void) { return optind; }
+
+int linux_option_refused(void) { return optopt; }

@@ -1,0 +1,58 @@
+// Linux as Swift sees it: what the C library hides in macros and variadic functions, as plain
+// functions. Compiles against musl (the static command) and glibc (the tests' host).
+//
+// Functions that can fail return a negative errno instead of setting one.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// struct kexec_segment of kexec_load(2).
+struct linux_kexec_segment {
+    const void *buf;
+    size_t bufsz;
+    uint64_t mem;
+    size_t memsz;
+};
+
+#define LINUX_KEXEC_ON_CRASH 0x1
+#define LINUX_KEXEC_ARCH_AARCH64 (183 << 16)
+
+int linux_open_read(const char *path);
+long linux_read(int descriptor, void *buffer, size_t size);
+long linux_write(int descriptor, const void *buffer, size_t size);
+void linux_close(int descriptor);
+
+// Size of a regular file; -EISDIR, -EINVAL for what is none.
+int64_t linux_regular_file_size(int descriptor);
+
+// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private, pages present on return.
+long linux_map(int descriptor, size_t size, void **address);
+void linux_unmap(void *address, size_t size);
+
+long linux_kexec_load(
+    uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
+long linux_reboot_kexec(void);
+void linux_sync(void);
+
+long linux_random(void *buffer, size_t size);
+uint32_t linux_effective_user(void);
+size_t linux_page_size(void);
+// AT_HWCAP's HWCAP_SHA2.
+int linux_has_sha2(void);
+
+// getopt_long(3). `argv` is permuted; start with linux_getopt_reset.
+struct linux_option {
+    const char *name;
+    int has_argument;
+    int value;
+};
+
+void linux_getopt_reset(void);
+int linux_getopt_long(
+    int argc, char *const *argv, const char *short_options, const struct linux_option *options,
+    size_t count);
+const char *linux_option_argument(void);
+int linux_option_index(void);
+// The short option that was refused, 0 for a long one.
+int linux_option_refused(void);

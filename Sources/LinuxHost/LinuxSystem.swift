@@ -1,0 +1,50 @@
+import CLinuxHost
+
+/// The slot of `kexec_load(2)` that is meant. The two are independent.
+public enum KexecSlot: Sendable, Hashable, CaseIterable {
+  case normal
+  case crash
+}
+
+/// A stream of the process.
+public enum OutputStream: Sendable, Hashable {
+  case standardOutput
+  case standardError
+}
+
+/// Everything that Baton asks of the kernel, so that tests can answer instead of it.
+///
+/// A generic parameter everywhere, never an existential: the static command is Embedded Swift.
+public protocol LinuxSystem {
+  /// The whole content of a small file, such as those in /proc and /sys, which have no size.
+  ///
+  /// - Throws: what open(2) or read(2) say.
+  func read(_ path: String) throws(Errno) -> [UInt8]
+
+  /// A file of any size, mapped. See `MappedFile.init(path:)`.
+  func map(_ path: String) throws(Errno) -> MappedFile
+
+  func write(_ text: String, to stream: OutputStream)
+
+  /// `kexec_load(2)`; no segments unload the slot.
+  func kexecLoad(
+    entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
+  ) throws(Errno)
+
+  /// Writes all file systems back: sync(2).
+  func sync()
+
+  /// `reboot(2)` with LINUX_REBOOT_CMD_KEXEC. Returns only where it fails.
+  func rebootIntoLoadedKernel() -> Errno
+
+  /// Random bytes of the kernel's generator: getrandom(2).
+  func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
+
+  var isRoot: Bool { get }
+
+  /// The running kernel's page size in bytes.
+  var pageSize: UInt64 { get }
+
+  /// Whether this CPU has the SHA-256 instructions, as the kernel says.
+  var hasSHA256Instructions: Bool { get }
+}

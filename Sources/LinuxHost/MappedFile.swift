@@ -1,0 +1,57 @@
+import CLinuxHost
+
+/// A file's content, mapped into memory: nothing is copied onto the heap, however large it is.
+@safe
+public struct MappedFile: ~Copyable {
+  private let address: UnsafeMutableRawPointer
+  public let byteCount: Int
+
+  /// Maps the regular file at `path`.
+  ///
+  /// - Throws: `Errno`: what open(2), fstat(2) or mmap(2) say; `.isDirectory`; `.invalidArgument`
+  ///   for an empty file and for what is no regular file.
+  public init(path: String) throws(Errno) {
+    let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
+    guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
+    defer { linux_close(descriptor) }
+    let size = linux_regular_file_size(descriptor)
+    guard size >= 0 else { throw Errno(failure: Int(size)) }
+    try self.init(descriptor: descriptor, size: Int(size))
+  }
+
+  /// Memory with these bytes, for what is no file.
+  ///
+  /// - Throws: `Errno.noMemory`, and `.invalidArgument` for no bytes.
+  public init(copying bytes: [UInt8]) throws(Errno) {
+    try self.init(descriptor: -1, size: bytes.count)
+    // Sound: the mapping is as long as the array.
+    for index in bytes.indices {
+      unsafe address.storeBytes(of: bytes[index], toByteOffset: index, as: UInt8.self)
+    }
+  }
+
+  private init(descriptor: Int32, size: Int) throws(Errno) {
+    guard size > 0 else { throw .invalidArgument }
+    var mapped: UnsafeMutableRawPointer?
+    let status = unsafe linux_map(descriptor, size, &mapped)
+    guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
+    unsafe address = mapped
+    byteCount = size
+  }
+
+  deinit {
+    unsafe linux_unmap(address, byteCount)
+  }
+
+  /// Where the bytes lie for as long as the value lives.
+  @unsafe
+  public var pointer: UnsafeRawPointer { unsafe UnsafeRawPointer(address) }
+
+  /// Calls `body` with the bytes.
+  public func withBytes<Result: ~Copyable, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    // Sound: the mapping lives as long as `self`, and the span no longer than the call.
+    try body(unsafe RawSpan(_unsafeStart: UnsafeRawPointer(address), byteCount: byteCount))
+  }
+}

@@ -1,0 +1,43 @@
+/// The exception level at which the running kernel runs, and with it the level and regime in which
+/// `kexec` enters what it starts.
+public enum RunningLevel: Sendable, Hashable {
+  /// Booted at EL1.
+  case el1
+  /// Booted at EL2 without VHE: runs at EL1, leaves through its stub at EL2.
+  case el2
+  /// Runs at EL2 (VHE).
+  case el2Host
+  /// Nothing tells.
+  case unknown
+
+  /// Finds the level from /proc/interrupts.
+  ///
+  /// A program cannot read CurrentEL, but the kernel's choice of timer gives it away
+  /// (drivers/clocksource/arm_arch_timer.c): the virtual timer at EL1, the non-secure physical one
+  /// where it was booted at EL2, the hypervisor's where it runs there. The interrupt numbers are
+  /// those of the Arm Base System Architecture, which firmware follows; where another number
+  /// stands, the level is unknown.
+  ///
+  /// ```
+  ///            CPU0       CPU1
+  ///  11:       2613       1891     GICv3  30 Level     arch_timer
+  /// ```
+  public init(interrupts text: [UInt8]) {
+    self = .unknown
+    for line in TextLines(text) {
+      let words = line.words
+      guard let name = words.last, name.equals("arch_timer"), words.count >= 4 else { continue }
+      // From the right: name, trigger, hardware number, controller. Older kernels print no
+      // trigger.
+      for word in words.dropLast().suffix(2).reversed() {
+        switch word.number(radix: 10) {
+        case 27: self = .el1
+        case 30: self = .el2
+        case 26: self = .el2Host
+        default: continue
+        }
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import CLinuxHost
+
+/// The kernel that this process runs on.
+public struct RunningLinux: LinuxSystem {
+  /// What is read whole is small: a limit against endless files.
+  private static let readLimit = 16 << 20
+
+  public init() {}
+
+  public func read(_ path: String) throws(Errno) -> [UInt8] {
+    let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
+    guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
+    defer { linux_close(descriptor) }
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 << 10)
+    while content.count < Self.readLimit {
+      let count = unsafe chunk.withUnsafeMutableBytes {
+        unsafe linux_read(descriptor, $0.baseAddress, $0.count)
+      }
+      guard count >= 0 else { throw Errno(failure: count) }
+      guard count > 0 else { break }
+      content += chunk[..<count]
+    }
+    return content
+  }
+
+  public func map(_ path: String) throws(Errno) -> MappedFile {
+    try MappedFile(path: path)
+  }
+
+  public func write(_ text: String, to stream: OutputStream) {
+    var text = text
+    // Sound: the buffer lives for the closure. A stream that takes nothing more has no reader:
+    // there is nobody to tell.
+    text.withUTF8 { bytes in
+      var written = 0
+      while written < bytes.count {
+        let count = unsafe linux_write(
+          stream == .standardOutput ? 1 : 2, bytes.baseAddress! + written, bytes.count - written)
+        guard count > 0 else { return }
+        written += count
+      }
+    }
+  }
+
+  public func kexecLoad(
+    entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
+  ) throws(Errno) {
+    var flags = UInt64(LINUX_KEXEC_ARCH_AARCH64)
+    if slot == .crash { flags |= UInt64(LINUX_KEXEC_ON_CRASH) }
+    let status = unsafe linux_kexec_load(entry, segments.count, segments.baseAddress, flags)
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public func sync() {
+    linux_sync()
+  }
+
+  public func rebootIntoLoadedKernel() -> Errno {
+    Errno(failure: linux_reboot_kexec())
+  }
+
+  public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let status = unsafe bytes.withUnsafeMutableBytes {
+      unsafe linux_random($0.baseAddress, $0.count)
+    }
+    guard status == 0 else { throw Errno(failure: status) }
+    return bytes
+  }
+
+  public var isRoot: Bool { linux_effective_user() == 0 }
+
+  public var pageSize: UInt64 { UInt64(linux_page_size()) }
+
+  public var hasSHA256Instructions: Bool { linux_has_sha2() != 0 }
+}
