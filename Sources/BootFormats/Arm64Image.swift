@@ -48,7 +48,7 @@ public struct Arm64Image: Sendable, Hashable {
       let flags = file.littleEndian(UInt64.self, at: 24)
     else {
       let format = FileFormat(recognizing: file)
-      throw format == .unknown
+      throw format == .unknown || format == .arm64Image
         ? .tooShort(fileSize: file.byteCount) : .notAnImage(format: format)
     }
     guard magic == Self.magic else { throw .notAnImage(format: FileFormat(recognizing: file)) }

@@ -7,6 +7,16 @@ public struct ArmTimerInterrupts: Sendable, Hashable {
   public let nonSecurePhysical: UInt32?
   public let virtual: UInt32?
   public let hypervisorPhysical: UInt32?
+
+  public init(
+    securePhysical: UInt32?, nonSecurePhysical: UInt32?, virtual: UInt32?,
+    hypervisorPhysical: UInt32?
+  ) {
+    self.securePhysical = securePhysical
+    self.nonSecurePhysical = nonSecurePhysical
+    self.virtual = virtual
+    self.hypervisorPhysical = hypervisorPhysical
+  }
 }
 
 extension DeviceTree {

@@ -18,6 +18,12 @@ public struct ConsoleDescription: Sendable, Hashable {
   public let registers: PhysicalRange
   /// What follows the colon of `stdout-path`: "115200n8", or nothing.
   public let options: String
+
+  public init(kind: Kind, registers: PhysicalRange, options: String) {
+    self.kind = kind
+    self.registers = registers
+    self.options = options
+  }
 }
 
 extension DeviceTree {

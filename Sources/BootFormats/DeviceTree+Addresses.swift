@@ -5,6 +5,11 @@ extension DeviceTree {
   public struct Register: Sendable, Hashable {
     public let address: UInt64
     public let size: UInt64
+
+    public init(address: UInt64, size: UInt64) {
+      self.address = address
+      self.size = size
+    }
   }
 
   /// How many cells an address and a size take in the `reg` of the node's children.

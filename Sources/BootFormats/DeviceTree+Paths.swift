@@ -71,10 +71,6 @@ extension DeviceTree {
   /// The nodes whose `compatible` has one of `names` in it, in the blob's order, without those that
   /// say that they are not there.
   public func nodes(compatibleWith names: String...) -> [NodeID] {
-    nodes(compatibleWith: names)
-  }
-
-  func nodes(compatibleWith names: [String]) -> [NodeID] {
     allNodes.filter { node in
       guard let compatible = property("compatible", of: node), isAvailable(node) else {
         return false

@@ -8,6 +8,10 @@ public struct PSCIDescription: Sendable, Hashable {
   }
 
   public let conduit: Conduit
+
+  public init(conduit: Conduit) {
+    self.conduit = conduit
+  }
 }
 
 extension DeviceTree {
