@@ -59,9 +59,9 @@ struct Arm64ImageTests {
     #expect(try parseImage(image(textOffset: 0x8_0000)).textOffset == 0x8_0000)
   }
 
-  @Test(
-    "What cannot be started is refused with the value that says why",
-    arguments: [
+  @Test("What cannot be started is refused with the value that says why")
+  func refused() {
+    let files: [([UInt8], ImageError)] = [
       ([], .tooShort(fileSize: 0)),
       (image(size: 63), .tooShort(fileSize: 63)),
       ([UInt8](repeating: 0, count: 4096), .notAnImage(format: .unknown)),
@@ -74,9 +74,10 @@ struct Arm64ImageTests {
       ),
       (image(imageSize: 1 << 60), .outOfRange(textOffset: 0, imageSize: 1 << 60)),
       (image(imageSize: 4095), .longerThanImage(fileSize: 4096, imageSize: 4095)),
-    ] as [([UInt8], ImageError)])
-  func refused(file: [UInt8], error: ImageError) {
-    #expect(throws: error) { try parseImage(file) }
+    ]
+    for (file, error) in files {
+      #expect(throws: error) { try parseImage(file) }
+    }
   }
 
   /// An Image with a PE header whose only section ends at byte 4096 of the file.
@@ -123,9 +124,9 @@ struct Arm64ImageTests {
 }
 
 struct FileFormatTests {
-  @Test(
-    "Files are known by their first bytes",
-    arguments: [
+  @Test("Files are known by their first bytes")
+  func byFirstBytes() {
+    let files: [([UInt8], FileFormat)] = [
       (image(), .arm64Image),
       ([0x1f, 0x8b, 0x08, 0x00], .gzip),
       (Array("BZh91AY".utf8), .bzip2),
@@ -143,9 +144,10 @@ struct FileFormatTests {
       (Array("hello, world".utf8), .unknown),
       ([0x1f], .unknown),
       ([], .unknown),
-    ] as [([UInt8], FileFormat)])
-  func byFirstBytes(file: [UInt8], format: FileFormat) {
-    #expect(recognize(file) == format)
+    ]
+    for (file, format) in files {
+      #expect(recognize(file) == format)
+    }
   }
 
   @Test("Kernels of other machines are known by what stands deeper inside")
