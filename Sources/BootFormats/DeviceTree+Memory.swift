@@ -1,0 +1,36 @@
+import PhysicalMemory
+
+extension DeviceTree {
+  /// The memory that the tree's memory nodes describe (Devicetree Specification v0.4, 3.4), without
+  /// regard to reservations. Empty where there are none, as behind UEFI's stub.
+  public func memory() throws(DeviceTreeContentError) -> PhysicalRangeSet {
+    var memory = PhysicalRangeSet()
+    for node in children(of: root)
+    where property("device_type", of: node)?.contains("memory") ?? false && isAvailable(node) {
+      for range in try physicalRanges(of: node) { memory.insert(range) }
+    }
+    return memory
+  }
+
+  /// A child of /reserved-memory that has a fixed place.
+  public struct ReservedMemory: Sendable, Hashable {
+    public let node: NodeID
+    public let range: PhysicalRange
+    /// Whether it must not even be mapped (`no-map`): a speculative access could be an error.
+    public let isNoMap: Bool
+  }
+
+  /// The children of /reserved-memory that have a fixed place (Devicetree Specification v0.4, 3.5);
+  /// the others' place is chosen by each kernel for itself.
+  public func reservedMemory() throws(DeviceTreeContentError) -> [ReservedMemory] {
+    guard let parent = child("reserved-memory", of: root) else { return [] }
+    var result: [ReservedMemory] = []
+    for node in children(of: parent) where isAvailable(node) {
+      for range in try physicalRanges(of: node) {
+        result.append(
+          ReservedMemory(node: node, range: range, isNoMap: hasProperty("no-map", of: node)))
+      }
+    }
+    return result
+  }
+}
