@@ -67,7 +67,7 @@ let package = Package(
       ],
       swiftSettings: embeddable),
     .executableTarget(
-      name: "baton", dependencies: ["BatonCommand", "LinuxHost", "CLinuxHost"], swiftSettings: embeddable),
+      name: "baton", dependencies: ["BatonCommand", "LinuxHost"], swiftSettings: embeddable),
 
     // Host only.
     .target(name: "CLabPlugin"),

@@ -1,0 +1,71 @@
+import KexecRelocation
+import LinuxHost
+
+/// The command `baton` (the module's name has `Command` behind it): one run of it.
+public enum Baton {
+  /// The version, as `--version` shows it.
+  public static let version: StaticString = "0.1.0"
+
+  /// Does what `arguments` ask for; the command's name is not among them.
+  ///
+  /// - Returns: what the process exits with. Where it is not `success`, a sentence is on standard
+  ///   error, but for `negative` answers to questions.
+  public static func run<System: LinuxSystem>(
+    _ arguments: [String], system: System
+  ) -> ExitStatus {
+    do throws(BatonError) {
+      let invocation: Invocation
+      do throws(UsageError) { invocation = try Invocation(parsing: arguments) } catch {
+        throw .usage(error)
+      }
+      switch invocation.action {
+      case .help:
+        system.write(Help.text, to: .standardOutput)
+      case .version:
+        let stage = try StageImage.embedded()
+        system.write(
+          "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
+      case .status:
+        return reportStatus(system)
+      case .unload:
+        try unload(system)
+      case .execute:
+        try execute(system)
+      case .load(let image):
+        try LoadCommand(invocation: invocation, imagePath: image, system: system).run()
+      }
+      return .success
+    } catch {
+      system.write("baton: " + error.sentence + "\n", to: .standardError)
+      return error.status
+    }
+  }
+
+  private static func reportStatus<System: LinuxSystem>(_ system: System) -> ExitStatus {
+    let isLoaded = KernelFlags.isLoaded(.normal, system)
+    let normal = isLoaded ? "loaded: baton -e starts it" : "not loaded"
+    let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
+    system.write(
+      "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
+    return isLoaded ? .success : .negative
+  }
+
+  private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
+    guard KernelFlags.isThere("/sys/kernel/kexec_loaded", system) else { throw .noKexec }
+    guard system.isRoot else { throw .notRoot }
+    do throws(Errno) {
+      try unsafe system.kexecLoad(
+        entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
+    } catch {
+      throw .unload(error)
+    }
+  }
+
+  private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
+    guard KernelFlags.isThere("/sys/kernel/kexec_loaded", system) else { throw .noKexec }
+    guard system.isRoot else { throw .notRoot }
+    guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
+    system.sync()
+    throw .reboot(system.rebootIntoLoadedKernel())
+  }
+}

@@ -1,0 +1,170 @@
+import ArmTranslation
+import BootFormats
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+extension BatonError {
+  var status: ExitStatus {
+    switch self {
+    case .usage: .usage
+    case .file, .image, .tree, .commandLineTooLong: .badFile
+    case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables): .noRoom
+    case .notRoot, .loadDisabled, .lockedDown: .notPermitted
+    case .noKexec, .pageSize, .stage, .handoff: .unsupported
+    case .memoryMap(.addressesHidden): .notPermitted
+    case .nothingLoaded: .negative
+    case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
+      .reboot:
+      .systemCall
+    }
+  }
+
+  /// What was wrong, where, what to do.
+  var sentence: String {
+    switch self {
+    case .usage(let error): error.sentence
+    case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
+    case .file(let path, let error): path + ": " + error.text
+    case .image(let path, let error): path + ": " + error.sentence
+    case .tree(let path, let error): path + " is no usable device tree: " + error.text
+    case .memoryMapUnreadable(let error): "/proc/iomem: " + error.text
+    case .memoryMap(.addressesHidden):
+      "/proc/iomem hides its addresses: run baton as root (CAP_SYS_ADMIN)"
+    case .memoryMap(.noMemory): "/proc/iomem lists no System RAM"
+    case .memoryMap(.malformed(let line)):
+      "/proc/iomem: line " + String(line) + " is not of the form START-END : NAME"
+    case .pageSize(let size):
+      "this kernel's pages have " + String(size) + " bytes, which no translation granule has"
+    case .commandLineUnreadable(let error): "/proc/cmdline: " + error.text
+    case .commandLineTooLong(let size):
+      "the command line has " + String(size) + " bytes; an arm64 kernel takes at most "
+        + String(LoadCommandLine.maximumSize)
+    case .randomness(let error): "no random seeds for the next kernel: getrandom: " + error.text
+    case .stage: "this baton was built with a stage that it cannot load; build it again"
+    case .handoff(let error): error.sentence
+    case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
+    case .loadDisabled:
+      "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"
+    case .lockedDown:
+      "this kernel is locked down and loads signed images only, by kexec_file_load(2); "
+        + "see /sys/kernel/security/lockdown"
+    case .noKexec: "this kernel was built without kexec (CONFIG_KEXEC)"
+    case .load(.busy):
+      "another program is loading a kernel at this moment; nothing was changed, try again"
+    case .load(.noMemory): "the running kernel has too little free memory to load this"
+    case .load(.addressNotAvailable), .load(.invalidArgument):
+      "the running kernel does not accept the plan's destinations; --dry-run shows them"
+    case .load(.notPermitted): "kexec_load: Operation not permitted"
+    case .load(let error): "kexec_load: " + error.text
+    case .unload(let error): "unloading: kexec_load: " + error.text
+    case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
+    case .reboot(let error):
+      "the running kernel did not start the loaded one: reboot: " + error.text
+    }
+  }
+}
+
+extension Errno {
+  /// The words of strerror(3), and the number where they say little.
+  var text: String {
+    let words = String(description)
+    return words == "Error" ? "error " + String(rawValue) : words
+  }
+}
+
+extension UsageError {
+  var sentence: String {
+    let help = " (baton --help lists the options)"
+    return switch self {
+    case .unknownOption(let option):
+      option + " is not an option, or lacks its argument, or has one too many" + help
+    case .noAction: "nothing to do: one of -l, -e, -u, -S is needed" + help
+    case .severalActions: "only one of -l, -e, -u, -S at a time" + help
+    case .noImage: "-l needs a kernel image: baton -l IMAGE" + help
+    case .unexpectedArgument(let argument): "unexpected argument " + argument + help
+    case .onlyWithLoad(let option): option + " goes with -l only" + help
+    case .badValue(let option, let value):
+      option + " takes reset or halt, not " + (value.isEmpty ? "nothing" : value)
+    }
+  }
+}
+
+extension ImageError {
+  var sentence: String {
+    switch self {
+    case .tooShort(let size):
+      "with " + String(size) + " bytes the file is too short for a kernel; copy it again"
+    case .notAnImage(let format):
+      "not an arm64 kernel Image but " + String(format.noun) + "; give the uncompressed Image"
+    case .bigEndian: "a big-endian kernel; baton starts little-endian ones only"
+    case .imageSizeZero:
+      "the header does not say how much memory the kernel needs (image_size 0, before Linux 3.17)"
+    case .outOfRange: "the header's text_offset and image_size are impossible; the file is damaged"
+    case .longerThanImage(let fileSize, let imageSize):
+      "the file has " + String(fileSize) + " bytes, more than the image_size of "
+        + String(imageSize) + " in its header; the file is damaged or has something appended"
+    case .truncated(let fileSize, let expected):
+      "truncated: " + String(fileSize) + " of at least " + String(expected)
+        + " bytes; copy it again"
+    }
+  }
+}
+
+extension DeviceTreeError {
+  var text: String {
+    switch self {
+    case .tooShort(let size): String(size) + " bytes are too short for one"
+    case .badMagic(let magic): "it begins with 0x" + String(magic, radix: 16)
+    case .unsupportedVersion(let version, _): "version " + String(version) + " is not supported"
+    case .badTotalSize(let size, let available):
+      "it says that it has " + String(size) + " bytes, and there are " + String(available)
+    case .tooLarge(let size): String(size) + " bytes are more than the format can hold"
+    case .blockOutOfBounds, .misaligned: "its header is damaged"
+    case .unterminatedReservations(let offset), .reservationWraps(let offset),
+      .truncatedStructure(let offset), .unknownToken(_, let offset), .misplacedToken(_, let offset),
+      .unterminatedName(let offset), .badPropertyName(_, let offset),
+      .propertyOutOfBounds(_, let offset), .tooDeep(let offset):
+      "it is damaged at byte " + String(offset)
+    }
+  }
+}
+
+extension HandoffError {
+  var sentence: String {
+    switch self {
+    case .placement(let error): error.sentence
+    case .notInMemory(let range): "nothing may be placed at " + range.text + ": not System RAM"
+    case .mapping: "the console's registers lie where memory is; check stdout-path in the tree"
+    case .tableMemory: "memory lies above 2^48, which the translation tables do not reach"
+    case .tooManyTables(let pages):
+      "memory is so fragmented that translation tables would take " + String(pages) + " pages"
+    case .tooLarge(let pieces):
+      "kernel and initrd are too large to be verified (" + String(pieces)
+        + " MiB; the most is about 10,000)"
+    }
+  }
+}
+
+extension PlacementError {
+  var sentence: String {
+    func noRoom(_ what: String, _ size: UInt64) -> String {
+      "no free memory of " + String(size) + " bytes for " + what
+        + " where the boot protocol allows it"
+    }
+    return switch self {
+    case .noRoomForKernel(let size): noRoom("the kernel", size)
+    case .noRoomForInitrd(let size): noRoom("the initrd", size)
+    case .noRoomForDeviceTree(let size): noRoom("the device tree", size)
+    case .noRoomForStage(let size): noRoom("baton's stage", size)
+    case .deviceTreeTooLarge(let size):
+      "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
+    }
+  }
+}
+
+extension PhysicalRange {
+  var text: String {
+    "0x" + String(start.rawValue, radix: 16) + "-0x" + String(end.rawValue, radix: 16)
+  }
+}

@@ -1,0 +1,75 @@
+/// The options, once: getopt_long's table, `--help` and the checks all come from here. Spelling
+/// and meaning are kexec-tools'.
+struct CommandOption: Sendable {
+  enum Name: Int32, Sendable {
+    case load = 108  // l
+    case execute = 101  // e
+    case unload = 117  // u
+    case status = 83  // S
+    case noChecks = 105  // i
+    case debug = 100  // d
+    case version = 118  // v
+    case help = 104  // h
+    case initrd = 256
+    case deviceTree
+    case append
+    case reuseCommandLine
+    case dryRun
+    case onFailure
+  }
+
+  let name: Name
+  /// Spellings without the dashes; the first is the one that is shown.
+  let long: [StaticString]
+  /// What `--help` calls the argument; nil where there is none.
+  let argument: StaticString?
+  let help: StaticString
+
+  /// The letter of the short form, where there is one.
+  var short: Character? {
+    name.rawValue < 256 ? Character(Unicode.Scalar(UInt8(truncatingIfNeeded: name.rawValue))) : nil
+  }
+
+  static var all: [CommandOption] {
+    [
+      CommandOption(
+        name: .load, long: ["load"], argument: nil,
+        help: "Load the kernel IMAGE into the running kernel."),
+      CommandOption(
+        name: .execute, long: ["exec"], argument: nil,
+        help: "Start the loaded kernel: file systems are synced, nothing else is shut down."),
+      CommandOption(
+        name: .unload, long: ["unload"], argument: nil, help: "Unload what is loaded."),
+      CommandOption(
+        name: .status, long: ["status"], argument: nil,
+        help: "Say what is loaded. Exit status 0: a kernel, 1: none."),
+      CommandOption(
+        name: .initrd, long: ["initrd", "ramdisk"], argument: "FILE",
+        help: "Initial RAM disk for the next kernel."),
+      CommandOption(
+        name: .deviceTree, long: ["dtb"], argument: "FILE",
+        help: "Device tree for the next kernel, instead of the running one's."),
+      CommandOption(
+        name: .append, long: ["append", "command-line"], argument: "STRING",
+        help: "The next kernel's command line."),
+      CommandOption(
+        name: .reuseCommandLine, long: ["reuse-cmdline"], argument: nil,
+        help: "Begin the command line with the running kernel's."),
+      CommandOption(
+        name: .noChecks, long: ["no-checks"], argument: nil,
+        help: "Verify a sample of 64 pages between the kernels, not every byte."),
+      CommandOption(
+        name: .onFailure, long: ["on-failure"], argument: "reset|halt",
+        help: "What to do if verification fails (default: reset)."),
+      CommandOption(
+        name: .dryRun, long: ["dry-run"], argument: nil,
+        help: "Do everything but load, and show the plan."),
+      CommandOption(
+        name: .debug, long: ["debug"], argument: nil, help: "Show the plan while loading."),
+      CommandOption(
+        name: .version, long: ["version"], argument: nil,
+        help: "Show the version and the stage's build id."),
+      CommandOption(name: .help, long: ["help"], argument: nil, help: "Show this list."),
+    ]
+  }
+}

@@ -1,0 +1,181 @@
+import CLinuxHost
+
+/// A command line, understood.
+struct Invocation: Hashable, Sendable {
+  enum Action: Hashable, Sendable {
+    case load(image: String)
+    case execute
+    case unload
+    case status
+    case version
+    case help
+  }
+
+  var action: Action
+  var initrd: String?
+  var deviceTree: String?
+  /// `--append`'s string.
+  var commandLine: String?
+  var reusesCommandLine = false
+  var verifiesEverything = true
+  var haltsOnFailure = false
+  var isDryRun = false
+  var showsPlan = false
+}
+
+/// A command line that makes no sense.
+enum UsageError: Error, Hashable, Sendable {
+  case unknownOption(String)
+  case noAction
+  case severalActions
+  case noImage
+  case unexpectedArgument(String)
+  /// An option of `--load` beside another action.
+  case onlyWithLoad(String)
+  case badValue(option: String, value: String)
+}
+
+extension Invocation {
+  /// Understands `arguments`, the command's name not among them.
+  init(parsing arguments: [String]) throws(UsageError) {
+    let parsed = try ParsedOptions(arguments)
+    var actions: [Action] = []
+    var result = Invocation(action: .help)
+    var loadOption: String?
+    var wantsLoad = false
+    for (name, value) in zip(parsed.names, parsed.values) {
+      switch name {
+      case .load: wantsLoad = true
+      case .execute: actions.append(.execute)
+      case .unload: actions.append(.unload)
+      case .status: actions.append(.status)
+      case .help: actions.append(.help)
+      case .version: actions.append(.version)
+      case .debug: result.showsPlan = true
+      case .initrd:
+        result.initrd = value
+        loadOption = "--initrd"
+      case .deviceTree:
+        result.deviceTree = value
+        loadOption = "--dtb"
+      case .append:
+        result.commandLine = value
+        loadOption = "--append"
+      case .reuseCommandLine:
+        result.reusesCommandLine = true
+        loadOption = "--reuse-cmdline"
+      case .noChecks:
+        result.verifiesEverything = false
+        loadOption = "--no-checks"
+      case .dryRun:
+        result.isDryRun = true
+        loadOption = "--dry-run"
+      case .onFailure:
+        switch value {
+        case "reset": result.haltsOnFailure = false
+        case "halt": result.haltsOnFailure = true
+        default: throw .badValue(option: "--on-failure", value: value)
+        }
+        loadOption = "--on-failure"
+      }
+    }
+    // As everywhere: help and version win over all else.
+    if actions.contains(.help) {
+      self = Invocation(action: .help)
+      return
+    }
+    if actions.contains(.version) {
+      self = Invocation(action: .version)
+      return
+    }
+    guard actions.count + (wantsLoad ? 1 : 0) <= 1 else { throw .severalActions }
+    if wantsLoad {
+      guard let image = parsed.operands.first else { throw .noImage }
+      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1]) }
+      result.action = .load(image: image)
+    } else {
+      guard let action = actions.first else { throw .noAction }
+      if let operand = parsed.operands.first { throw .unexpectedArgument(operand) }
+      if let loadOption { throw .onlyWithLoad(loadOption) }
+      result.action = action
+    }
+    self = result
+  }
+}
+
+/// The options in their order, and what is none, by getopt_long(3).
+private struct ParsedOptions {
+  var names: [CommandOption.Name] = []
+  /// One for each name, empty where the option takes none.
+  var values: [String] = []
+  var operands: [String] = []
+
+  init(_ arguments: [String]) throws(UsageError) {
+    // getopt permutes its argument vector and wants it NULL-terminated, as main's is.
+    let words = ["baton"] + arguments
+    let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(
+      capacity: words.count + 1)
+    for (index, word) in words.enumerated() { unsafe vector[index] = Self.copy(word) }
+    unsafe vector[words.count] = nil
+    defer {
+      // Sound: each was allocated above; getopt only changed their order.
+      for index in words.indices { unsafe vector[index]?.deallocate() }
+      unsafe vector.deallocate()
+    }
+
+    var long: [linux_option] = unsafe []
+    var short = ""
+    for option in CommandOption.all {
+      for name in option.long {
+        // Sound: a static string is NUL-terminated and lives for ever.
+        unsafe long.append(
+          linux_option(
+            name: UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
+            has_argument: option.argument == nil ? 0 : 1, value: option.name.rawValue))
+      }
+      if let letter = option.short { short += String(letter) }
+    }
+    linux_getopt_reset()
+    while true {
+      let code = unsafe short.withCString { short in
+        unsafe long.withUnsafeBufferPointer { long in
+          unsafe linux_getopt_long(
+            Int32(words.count), vector, short, long.baseAddress, long.count)
+        }
+      }
+      if code == -1 { break }
+      guard let name = CommandOption.Name(rawValue: code) else {
+        throw .unknownOption(unsafe Self.refused(vector))
+      }
+      names.append(name)
+      if let argument = unsafe linux_option_argument() {
+        values.append(unsafe String(cString: argument))
+      } else {
+        values.append("")
+      }
+    }
+    for index in Int(linux_option_index())..<words.count {
+      if let operand = unsafe vector[index] { operands.append(unsafe String(cString: operand)) }
+    }
+  }
+
+  /// The option that getopt did not take, as it was written.
+  private static func refused(
+    _ vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  ) -> String {
+    let letter = linux_option_refused()
+    if letter > 0, letter < 256 {
+      return "-" + String(Character(Unicode.Scalar(UInt8(truncatingIfNeeded: letter))))
+    }
+    guard let word = unsafe vector[Int(linux_option_index()) - 1] else { return "" }
+    return unsafe String(cString: word)
+  }
+
+  private static func copy(_ text: String) -> UnsafeMutablePointer<CChar> {
+    let bytes = Array(text.utf8)
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)
+    for index in bytes.indices { unsafe copy[index] = CChar(bitPattern: bytes[index]) }
+    unsafe copy[bytes.count] = 0
+    return unsafe copy
+  }
+}

@@ -1,0 +1,33 @@
+import LinuxHost
+
+/// Small answers that the running kernel gives in /proc and /sys.
+enum KernelFlags {
+  static func isThere<System: LinuxSystem>(_ path: String, _ system: System) -> Bool {
+    content(path, system) != nil
+  }
+
+  /// Whether the file says 1.
+  static func isSet<System: LinuxSystem>(_ path: String, _ system: System) -> Bool {
+    content(path, system)?.first == UInt8(ascii: "1")
+  }
+
+  /// Whether lockdown is in force: `none [integrity] confidentiality` marks the mode.
+  static func isLockedDown<System: LinuxSystem>(_ system: System) -> Bool {
+    guard let modes = content("/sys/kernel/security/lockdown", system),
+      let mark = modes.firstIndex(of: UInt8(ascii: "["))
+    else { return false }
+    return !modes[mark...].starts(with: "[none]".utf8)
+  }
+
+  /// Which slots hold something.
+  static func isLoaded<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) -> Bool {
+    switch slot {
+    case .normal: isSet("/sys/kernel/kexec_loaded", system)
+    case .crash: isSet("/sys/kernel/kexec_crash_loaded", system)
+    }
+  }
+
+  private static func content<System: LinuxSystem>(_ path: String, _ system: System) -> [UInt8]? {
+    do throws(Errno) { return try system.read(path) } catch { return nil }
+  }
+}

@@ -1,0 +1,35 @@
+import LinuxHost
+
+/// The next kernel's command line.
+enum LoadCommandLine {
+  /// COMMAND_LINE_SIZE of arm64 Linux, its terminator apart.
+  static let maximumSize = 2047
+
+  /// The bytes without a terminator, or nil to leave the tree's own in place: nothing was asked for
+  /// and the tree is the user's.
+  ///
+  /// As in kexec-tools, `--reuse-cmdline` comes first, `--append` after it; with the running
+  /// kernel's tree and neither, the command line is empty.
+  static func resolve<System: LinuxSystem>(
+    _ invocation: Invocation, system: System
+  ) throws(BatonError) -> [UInt8]? {
+    var line: [UInt8] = []
+    if invocation.reusesCommandLine {
+      do throws(Errno) { line = try system.read("/proc/cmdline") } catch {
+        throw .commandLineUnreadable(error)
+      }
+      while let last = line.last, last == 0 || last == 0x0A || last == 0x20 { line.removeLast() }
+    }
+    if let appended = invocation.commandLine {
+      if !line.isEmpty, !appended.isEmpty { line.append(0x20) }
+      line += Array(appended.utf8)
+    }
+    guard line.count <= maximumSize else { throw .commandLineTooLong(line.count) }
+    if invocation.commandLine == nil, !invocation.reusesCommandLine,
+      invocation.deviceTree != nil
+    {
+      return nil
+    }
+    return line
+  }
+}

@@ -1,0 +1,116 @@
+import ArmTranslation
+import BootFormats
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// What `--load` has to know about this machine, read once.
+struct Machine {
+  let memory: SystemMemoryMap
+  let granule: Granule
+  let level: RunningLevel
+  /// The running kernel's device tree; nil where it has none.
+  let tree: DeviceTree?
+  let lifeline: Lifeline
+  /// Sentences about what will work less well here.
+  let warnings: [String]
+
+  static let treePath = "/sys/firmware/fdt"
+
+  init<System: LinuxSystem>(
+    _ system: System, nextTree: DeviceTree?, haltsOnFailure: Bool
+  ) throws(BatonError) {
+    let iomem: [UInt8]
+    do throws(Errno) { iomem = try system.read("/proc/iomem") } catch {
+      throw .memoryMapUnreadable(error)
+    }
+    do throws(SystemMemoryMap.Failure) { memory = try SystemMemoryMap(iomem: iomem) } catch {
+      throw .memoryMap(error)
+    }
+    guard let granule = Granule(pageSize: system.pageSize) else {
+      throw .pageSize(system.pageSize)
+    }
+    self.granule = granule
+    level = Self.level(system)
+    tree = try Self.runningTree(system)
+
+    var warnings: [String] = []
+    if level == .unknown {
+      warnings.append(
+        "/proc/interrupts does not tell the exception level: tables for EL1 and EL2 are loaded")
+    }
+    // The running kernel's tree describes the hardware; one that was given does so too.
+    let description = tree ?? nextTree
+    let console = Self.console(description)
+    if console == .none {
+      warnings.append(
+        "no console that baton's stage can drive (PL011) in stdout-path of the device tree: "
+          + "it will be silent")
+    }
+    let conduit = Self.conduit(description)
+    if conduit == .none {
+      warnings.append(
+        "no PSCI in the device tree: after a failure the machine halts instead of resetting")
+    }
+    lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: haltsOnFailure)
+    self.warnings = warnings
+  }
+
+  /// One regime where the level is known, else one of each layout.
+  var regimes: [TranslationRegime] {
+    switch level {
+    case .el1: [.el1]
+    case .el2: [.el2]
+    case .el2Host: [.el2Host]
+    case .unknown: [.el1, .el2]
+    }
+  }
+
+  private static func level<System: LinuxSystem>(_ system: System) -> RunningLevel {
+    do throws(Errno) {
+      return RunningLevel(interrupts: try system.read("/proc/interrupts"))
+    } catch {
+      return .unknown
+    }
+  }
+
+  private static func runningTree<System: LinuxSystem>(
+    _ system: System
+  ) throws(BatonError) -> DeviceTree? {
+    let blob: [UInt8]
+    do throws(Errno) { blob = try system.read(treePath) } catch {
+      if error == .noSuchFile { return nil }
+      throw .file(treePath, error)
+    }
+    do throws(DeviceTreeError) {
+      return try unsafe DeviceTree(parsing: blob.span.bytes)
+    } catch {
+      throw .tree(treePath, error)
+    }
+  }
+
+  private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
+    do throws(DeviceTreeContentError) {
+      guard let console = try tree?.console() else { return .none }
+      switch console.kind {
+      case .pl011, .sbsaUART: return .pl011(console.registers.start)
+      case .ns16550: return .none
+      }
+    } catch {
+      // A console whose place the tree does not tell is none; the load says so.
+      return .none
+    }
+  }
+
+  private static func conduit(_ tree: DeviceTree?) -> Lifeline.Conduit {
+    do throws(DeviceTreeContentError) {
+      switch try tree?.psci()?.conduit {
+      case .smc: return .smc
+      case .hvc: return .hvc
+      case nil: return .none
+      }
+    } catch {
+      return .none
+    }
+  }
+}

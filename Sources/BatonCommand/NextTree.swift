@@ -1,0 +1,45 @@
+import BootFormats
+import LinuxHost
+import PhysicalMemory
+
+/// The device tree that the next kernel is handed, but for the places that are not chosen yet.
+struct NextTree {
+  private var tree: DeviceTree
+  private let path: String
+
+  /// The tree at `path`, or the running kernel's, with what is true of the running kernel only
+  /// taken out, a new command line and fresh seeds.
+  ///
+  /// - Parameter commandLine: nil leaves the tree's own.
+  init<System: LinuxSystem>(
+    _ tree: DeviceTree, path: String, commandLine: [UInt8]?, hasInitrd: Bool, system: System
+  ) throws(BatonError) {
+    self.tree = tree
+    self.path = path
+    self.tree.removeStaleProperties()
+    if let commandLine { self.tree.setBootArguments(commandLine) }
+    let seeds: [UInt8]
+    do throws(Errno) { seeds = try system.randomBytes(8 + 64) } catch {
+      throw .randomness(error)
+    }
+    var kaslr: UInt64 = 0
+    for byte in seeds[..<8] { kaslr = kaslr << 8 | UInt64(byte) }
+    self.tree.setSeeds(kaslr: kaslr, random: seeds[8...])
+    // A place of the final form, so that the size is final.
+    if hasInitrd {
+      self.tree.setInitialRAMDisk(PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0)))
+    }
+  }
+
+  func serialized() throws(BatonError) -> [UInt8] {
+    do throws(DeviceTreeError) { return try tree.serialized() } catch {
+      throw .tree(path, error)
+    }
+  }
+
+  /// The final tree, as long as the one before.
+  mutating func serialized(initrd: PhysicalRange?) throws(BatonError) -> [UInt8] {
+    if let initrd { tree.setInitialRAMDisk(initrd) }
+    return try serialized()
+  }
+}

@@ -1,0 +1,57 @@
+import CLinuxHost
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// Gives a plan to `kexec_load(2)`.
+enum SegmentLoader {
+  static func load<System: LinuxSystem>(
+    _ plan: HandoffPlan, kernel: RawSpan, initrd: RawSpan, deviceTree: [UInt8], system: System
+  ) throws(Errno) {
+    // The plan's own content goes into one buffer, whose address stays the same through the call.
+    var words: [UInt64] = []
+    var offsets: [Int] = []
+    for segment in plan.segments {
+      offsets.append(words.count)
+      if case .words(let content) = segment.content { words += content }
+    }
+    var failure: Errno?
+    // Sound: every pointer below is used inside the closures that lend it, and the call reads as
+    // many bytes from each as the segment's size says, which is that of the content.
+    unsafe words.withUnsafeBufferPointer { words in
+      unsafe deviceTree.withUnsafeBytes { deviceTree in
+        unsafe kernel.withUnsafeBytes { kernel in
+          unsafe initrd.withUnsafeBytes { initrd in
+            var segments: [linux_kexec_segment] = unsafe []
+            for (segment, offset) in zip(plan.segments, offsets) {
+              let buffer: UnsafeRawPointer?
+              var size = Int(segment.size)
+              switch segment.content {
+              case .given(.kernel): unsafe buffer = kernel.baseAddress
+              case .given(.initrd): unsafe buffer = initrd.baseAddress
+              case .given(.deviceTree): unsafe buffer = deviceTree.baseAddress
+              case .words: unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
+              case .zeros:
+                unsafe buffer = nil
+                size = 0
+              }
+              unsafe segments.append(
+                linux_kexec_segment(
+                  buf: buffer, bufsz: size, mem: segment.destination.start.rawValue,
+                  memsz: Int(segment.destination.size)))
+            }
+            unsafe segments.withUnsafeBufferPointer { segments in
+              do throws(Errno) {
+                try unsafe system.kexecLoad(
+                  entry: plan.entry.rawValue, segments: segments, slot: .normal)
+              } catch {
+                failure = error
+              }
+            }
+          }
+        }
+      }
+    }
+    if let failure { throw failure }
+  }
+}
