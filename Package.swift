@@ -120,9 +120,9 @@ let package = Package(
     .testTarget(
       name: "BinaryTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "LabTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+      name: "LabTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"], swiftSettings: strict),
     .testTarget(
-      name: "GuestTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+      name: "GuestTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"], swiftSettings: strict),
   ]
 )
 

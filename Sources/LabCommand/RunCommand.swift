@@ -40,7 +40,8 @@ struct RunCommand: AsyncParsableCommand {
 
 /// "  1.9 s  first userland    …"
 private func line(_ phase: HandoffPhase, _ elapsed: Duration) -> String {
-  let tenths = elapsed.components.seconds * 10
+  let tenths =
+    elapsed.components.seconds * 10
     + elapsed.components.attoseconds / 100_000_000_000_000_000
   let time = "\(tenths / 10).\(tenths % 10) s"
   let padding = String(repeating: " ", count: max(0, 8 - time.count))
