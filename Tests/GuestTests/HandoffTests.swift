@@ -23,6 +23,10 @@ import Testing
     #expect(report.measurement.load <= 200_000_000)
     #expect(report.measurement.uncachedAccesses <= 20_000)
     #expect(report.run.end == .poweredOff)
+    for piece in PlanListing.Piece.allCases {
+      #expect(report.listing.ranges[piece] != nil, "baton -l -d has no line for \(piece)")
+    }
+    #expect(report.listing.entry != nil)
   }
 
   @Test func anUncheckedHandoffReachesTheNextUserlandWithinItsGoals() async throws {
@@ -31,14 +35,6 @@ import Testing
     #expect(report.measurement.kernelLevel == 2)
     #expect(report.measurement.handoff <= 38_200_000)
     #expect(report.measurement.uncachedAccesses <= 20_000)
-  }
-
-  @Test func theLoaderSaysWhereEveryPieceIs() async throws {
-    let listing = try await report(verified: false).listing
-    for piece in PlanListing.Piece.allCases {
-      #expect(listing.ranges[piece] != nil, "no line for \(piece)")
-    }
-    #expect(listing.entry != nil)
   }
 
   /// The instrument itself, on a handoff that is not Baton's.

@@ -12,14 +12,11 @@ struct StageCode {
   init(_ log: EventLog) {
     var isOn = false
     for event in log.events {
-      switch event.kind {
-      case .sctlr(_, let value) where value & 1 == 1: isOn = true
-      case .kernelEntry: return
-      case .stageCode(let size):
-        for address in stride(from: event.pc, to: event.pc + size, by: 4) {
-          if isOn { afterTranslation.insert(address) } else { beforeTranslation.insert(address) }
-        }
-      default: break
+      if event.switchesTranslation == .on { isOn = true }
+      if event.kind == .kernelEntry { return }
+      guard case .stageCode(let size) = event.kind else { continue }
+      for address in stride(from: event.pc, to: event.pc + size, by: 4) {
+        if isOn { afterTranslation.insert(address) } else { beforeTranslation.insert(address) }
       }
     }
   }

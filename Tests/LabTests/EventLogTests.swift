@@ -26,7 +26,9 @@ import Testing
     let log = try EventLog(
       Self.uart("By", from: 1) + "sctlr 5 0 5 7 2 40dcb0f0 30c50830\n" + Self.uart("e!", from: 6))
     #expect(log.occurrence(of: "Bye!")?.last == 4)
-    #expect(log.events[2].kind == .sctlr(level: 2, value: 0x30c5_0830))
+    #expect(log.events[2].kind == .sctlr(value: 0x30c5_0830))
+    #expect(log.events[2].switchesTranslation == .off)
+    #expect(log.events[2].level == 2)
     #expect(log.events[2].pc == 0x40dc_b0f0)
   }
 
@@ -41,8 +43,9 @@ import Testing
       """)
     #expect(
       log.events.map(\.kind) == [
-        .kernelEntry(level: 2), .stageEntry(level: 1), .stageCode(size: 16), .uart(10),
+        .kernelEntry, .stageEntry, .stageCode(size: 16), .uart(10),
       ])
+    #expect(log.events.map(\.level) == [2, 1, 1, 0])
     #expect(log.events.map(\.uncachedAccesses) == [2, 3, 3, 4])
   }
 
