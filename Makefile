@@ -38,7 +38,7 @@ stage:
 	@$(BARE_METAL) --product stage -Xlinker -T -Xlinker $(CURDIR)/Sources/Stage/stage.ld
 	@mkdir -p dist
 	@cp .build-bare-metal/release/stage dist/stage.elf
-	@llvm-objcopy -O binary dist/stage.elf .build-bare-metal/stage.bin
+	@llvm-objcopy -O binary -j .text -j .rodata dist/stage.elf .build-bare-metal/stage.bin
 	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
 
 baton: stage
