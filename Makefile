@@ -1,9 +1,66 @@
 # Every door of the project. Each target does its own set-up; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup run bench test dist stage baton checks lab format lint clean
+
+SWIFT := swift
+say = @echo "==> $(1)"
+
+# One scratch path per role: .build is the host's.
+BARE_METAL := BATON_ROLE=bare-metal $(SWIFT) build --quiet --build-system native \
+  --triple aarch64-none-none-elf --toolset Toolsets/bare-metal.json -c release \
+  --scratch-path .build-bare-metal
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: ## Host packages and the arm64 pieces that the machine lacks
 	@Scripts/setup
+
+run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
+	$(call say,handing over)
+	@.build/debug/lab run $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(INITRD),--initrd '$(INITRD)')
+
+bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
+	$(call say,handing over four times)
+	@.build/debug/lab bench
+
+test: setup dist checks lab ## Everything: libraries, binaries, guests
+	$(call say,building the tests)
+	@$(SWIFT) build --quiet --build-tests
+	$(call say,testing)
+	@$(SWIFT) test --quiet --skip-build
+
+dist: setup stage baton ## dist/baton and dist/stage.bin
+
+# What is made is put into dist only where it differs: what embeds it is then not built anew.
+stage:
+	$(call say,building the stage)
+	@$(BARE_METAL) --product stage -Xlinker -T -Xlinker $(CURDIR)/Sources/Stage/stage.ld
+	@mkdir -p dist
+	@cp .build-bare-metal/release/stage dist/stage.elf
+	@llvm-objcopy -O binary -j .text -j .rodata dist/stage.elf .build-bare-metal/stage.bin
+	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
+
+baton: stage
+	$(call say,building baton)
+	@echo "baton is not linked yet" >&2; exit 1
+
+# Programs for arm64 that tests run in an emulator.
+checks:
+	$(call say,building the arm64 checks)
+	@$(BARE_METAL) --product Arm64DigestCheck
+
+# The lab, and the plugin that it has QEMU load.
+lab:
+	$(call say,building the lab)
+	@$(SWIFT) build --quiet --product labplugin
+	@$(SWIFT) build --quiet --product lab
+
+format: ## Format the sources in place
+	@$(SWIFT) format -i -r Package.swift Sources Tests
+
+lint: ## Complain about what is not formatted
+	@$(SWIFT) format lint --strict -r Package.swift Sources Tests
+
+clean: ## Remove what was built; the cache of downloads stays
+	@rm -rf .build .build-bare-metal dist

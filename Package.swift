@@ -75,7 +75,7 @@ let package = Package(
       name: "Lab",
       dependencies: [
         "PhysicalMemory",
-        .product(name: "Subprocess", package: "swift-subprocess")
+        .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -120,9 +120,11 @@ let package = Package(
     .testTarget(
       name: "BinaryTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "LabTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+      name: "LabTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
+      swiftSettings: strict),
     .testTarget(
-      name: "GuestTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+      name: "GuestTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
+      swiftSettings: strict),
   ]
 )
 

@@ -7,12 +7,12 @@ public struct EventLog: Sendable {
     public enum Kind: Sendable, Equatable {
       /// A byte went to the UART.
       case uart(UInt8)
-      /// SCTLR_EL1 or SCTLR_EL2 (`level`) was given `value`.
-      case sctlr(level: Int, value: UInt64)
+      /// The SCTLR_ELx of the event's level was given `value`.
+      case sctlr(value: UInt64)
       /// The stage's first instruction was executed.
-      case stageEntry(level: Int)
+      case stageEntry
       /// A kernel Image's first instruction was executed.
-      case kernelEntry(level: Int)
+      case kernelEntry
       /// `size` bytes of the stage's code were made ready to be executed.
       case stageCode(size: UInt64)
     }
@@ -21,8 +21,20 @@ public struct EventLog: Sendable {
     public var instructions: UInt64
     /// Data accesses made with the caches off, on all CPUs.
     public var uncachedAccesses: UInt64
-    /// The program counter; 0 where a byte went to the UART.
+    /// The exception level, and the program counter; 0 where a byte went to the UART.
+    public var level: Int
     public var pc: UInt64
+
+    /// Whether stage 1 translation was switched on or off, or set to what it may have been
+    /// (SCTLR_ELx.M); nil for any other event.
+    public var switchesTranslation: Translation? {
+      guard case .sctlr(let value) = kind else { return nil }
+      return value & 1 == 1 ? .on : .off
+    }
+
+    public enum Translation: Sendable {
+      case on, off
+    }
   }
 
   /// A text on the console, by the events of its first and its last byte.
@@ -89,6 +101,7 @@ extension EventLog.Event {
     self.instructions = instructions
     uncachedAccesses = uncached
     pc = 0
+    level = 0
     if fields[0].elementsEqual("uart".utf8) {
       guard let byte = number(5, radix: 16).flatMap(UInt8.init(exactly:)) else { return nil }
       kind = .uart(byte)
@@ -98,12 +111,13 @@ extension EventLog.Event {
       return nil
     }
     self.pc = pc
+    self.level = level
     switch String(Substring(fields[0])) {
     case "sctlr":
       guard let value = number(7, radix: 16) else { return nil }
-      kind = .sctlr(level: level, value: value)
-    case "stage": kind = .stageEntry(level: level)
-    case "kernel": kind = .kernelEntry(level: level)
+      kind = .sctlr(value: value)
+    case "stage": kind = .stageEntry
+    case "kernel": kind = .kernelEntry
     case "code":
       guard let size = number(7) else { return nil }
       kind = .stageCode(size: size)

@@ -31,26 +31,19 @@ public struct HandoffMeasurement: Sendable {
 
     // A kernel may be entered twice (its decompressor, its EFI stub): the first time counts.
     let kernel = try need(
-      log.first(from: bye) { if case .kernelEntry = $0.kind { true } else { false } },
-      "the second kernel's entry")
-    guard case .kernelEntry(let level) = log.events[kernel].kind else { fatalError() }
-    kernelLevel = level
+      log.first(from: bye) { $0.kind == .kernelEntry }, "the second kernel's entry")
+    kernelLevel = log.events[kernel].level
     var points: [(name: String, event: Int)] = []
     var uncachedFrom = bye
     if tool == .baton {
       let stage = try need(
-        log.first(from: bye) { if case .stageEntry = $0.kind { true } else { false } },
-        "the stage's entry")
+        log.first(from: bye) { $0.kind == .stageEntry }, "the stage's entry")
       points.append(("Bye! → stage", stage))
       uncachedFrom = stage
-      let on = log.first(from: stage) {
-        if case .sctlr(_, let value) = $0.kind { value & 1 == 1 } else { false }
-      }
+      let on = log.first(from: stage) { $0.switchesTranslation == .on }
       if let on, on < kernel {
         points.append(("stage: entry → MMU on", on))
-        let off = log.first(from: on) {
-          if case .sctlr(_, let value) = $0.kind { value & 1 == 0 } else { false }
-        }
+        let off = log.first(from: on) { $0.switchesTranslation == .off }
         if let off, off < kernel { points.append(("stage: MMU on → MMU off", off)) }
       }
       points.append(("stage: → jump", kernel))

@@ -17,18 +17,23 @@ public struct HandoffReport: Sendable {
 
   /// The table that ends a run.
   public var summary: String {
-    var table = TextTable(["", "bytes", "guest instructions"])
+    var table = TextTable(["", "guest instructions"])
+    table.add([tool.rawValue + " -l", TextTable.millions(measurement.load)])
+    for part in measurement.parts {
+      table.add([part.name, TextTable.millions(part.instructions)])
+    }
+    table.add(["Bye! → Booting Linux", TextTable.millions(measurement.handoff)])
+    var pieces = TextTable(["", "address", "bytes"])
     for piece in PlanListing.Piece.allCases {
       guard let range = listing.ranges[piece] else { continue }
-      table.add([piece.rawValue, TextTable.grouped(range.size), ""])
+      pieces.add([
+        piece.rawValue, "0x" + String(range.start.rawValue, radix: 16),
+        TextTable.grouped(range.size),
+      ])
     }
-    table.add([tool.rawValue + " -l", "", TextTable.millions(measurement.load)])
-    for part in measurement.parts {
-      table.add([part.name, "", TextTable.millions(part.instructions)])
-    }
-    table.add(["Bye! → Booting Linux", "", TextTable.millions(measurement.handoff)])
     let since = tool == .baton ? "stage entry" : "Bye!"
-    return table.text + "\nData accesses with the caches off, \(since) → jump: "
+    return (listing.ranges.isEmpty ? "" : pieces.text + "\n") + table.text
+      + "\nData accesses with the caches off, \(since) → jump: "
       + TextTable.grouped(measurement.uncachedAccesses) + "\n"
   }
 }

@@ -48,11 +48,17 @@ public struct Guest: Sendable {
 
 /// Why the lab itself ended a guest; the first reason stays.
 private final class Ending: Sendable {
-  private let state = Mutex<GuestEnd?>(nil)
+  enum Reason {
+    case seenEnough
+    case timeLimit
+    case failure(any Error)
+  }
 
-  var reason: GuestEnd? { state.withLock { $0 } }
+  private let state = Mutex<Reason?>(nil)
 
-  func set(_ reason: GuestEnd) {
+  var reason: Reason? { state.withLock { $0 } }
+
+  func set(_ reason: Reason) {
     state.withLock { if $0 == nil { $0 = reason } }
   }
 }
@@ -88,16 +94,21 @@ extension Machine {
         let guest = Guest(
           type: { _ = try await execution.standardInputWriter.write($0) },
           terminate: {
-            ending.set(.ended)
+            ending.set(.seenEnough)
             await stop()
           })
-        let lines = try await withThrowingTaskGroup(of: [String]?.self) { group in
+        let lines = await withTaskGroup(of: [String]?.self) { group in
           group.addTask {
             var assembly = LineAssembly()
-            for try await buffer in execution.standardOutput {
-              for text in assembly.append(buffer.bytes) { try await line(text, guest) }
+            do {
+              for try await buffer in execution.standardOutput {
+                for text in assembly.append(buffer.bytes) { try await line(text, guest) }
+              }
+              for text in assembly.finish() { try await line(text, guest) }
+            } catch {
+              ending.set(.failure(error))
+              await stop()
             }
-            for text in assembly.finish() { try await line(text, guest) }
             return assembly.lines
           }
           group.addTask {
@@ -109,28 +120,35 @@ extension Machine {
           }
           if let debugger {
             group.addTask {
-              try await debugger()
+              do {
+                try await debugger()
+              } catch {
+                ending.set(.failure(error))
+                await stop()
+              }
               return nil
             }
           }
-          do {
-            var lines: [String]?
-            while lines == nil, let finished = try await group.next() { lines = finished }
-            group.cancelAll()
-            return lines ?? []
-          } catch {
-            await stop()
-            throw error
-          }
+          var lines: [String]?
+          while lines == nil, let finished = await group.next() { lines = finished }
+          group.cancelAll()
+          return lines ?? []
         }
         return (lines, ending.reason)
       }
-      let (lines, end) = outcome.closureResult
+      let (lines, reason) = outcome.closureResult
       let events = (try? HostFile.text(of: control + ".out")) ?? ""
       let asked: GuestEnd? =
         events.contains("\"guest-reset\"")
         ? .reset : events.contains("\"guest-shutdown\"") ? .poweredOff : nil
-      guard let end = asked ?? end else {
+      let end: GuestEnd
+      switch (asked, reason) {
+      // What the guest did explains a debugger's broken connection, not the other way round.
+      case (let asked?, _): end = asked
+      case (nil, .seenEnough): end = .ended
+      case (nil, .timeLimit): end = .timeLimit
+      case (nil, .failure(let error)) where outcome.terminationStatus.isSuccess: throw error
+      case (nil, .failure), (nil, nil):
         throw LabError.programFailed(
           name: "qemu-system-aarch64", status: outcome.terminationStatus.description,
           message: outcome.standardError)

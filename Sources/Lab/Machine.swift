@@ -59,6 +59,8 @@ public struct Machine: Sendable {
       "-nic", "none",
       "-display", "none", "-monitor", "none", "-serial", "stdio",
       "-no-reboot",
+      // A guest that a debugger stopped is saved as if it ran: QEMU resumes no other.
+      "-global", "migration.store-global-state=off",
       "-chardev", "file,id=control,path=\(control).out,input-path=\(control).in",
       "-mon", "chardev=control,mode=control",
     ]

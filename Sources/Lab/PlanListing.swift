@@ -23,8 +23,8 @@ public struct PlanListing: Sendable {
 
   private mutating func read(_ line: String) {
     let words = line.split { $0 == " " || $0 == "," || $0 == ":" }
-    if let word = words.firstIndex(of: "entry"), word + 1 < words.count,
-      let address = Self.address(words[word + 1])
+    if let word = words.firstIndex(of: "entry"),
+      let address = words[word...].lazy.compactMap({ Self.address($0) }).first
     {
       entry = address
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Lab
 
 /// `lab run`: one handoff, phase by phase.
@@ -31,6 +32,8 @@ struct RunCommand: AsyncParsableCommand {
     handoff.secondInitrd = initrd
     let report = try await handoff.run(in: workspace) { phase, elapsed in
       print(line(phase, elapsed))
+      // As it happens, also where the output is not a terminal.
+      fflush(nil)
     }
     if console { print(report.run.lines.joined(separator: "\n")) }
     print("\nThe next kernel's command line: \(report.commandLine)\n")
@@ -40,7 +43,8 @@ struct RunCommand: AsyncParsableCommand {
 
 /// "  1.9 s  first userland    …"
 private func line(_ phase: HandoffPhase, _ elapsed: Duration) -> String {
-  let tenths = elapsed.components.seconds * 10
+  let tenths =
+    elapsed.components.seconds * 10
     + elapsed.components.attoseconds / 100_000_000_000_000_000
   let time = "\(tenths / 10).\(tenths % 10) s"
   let padding = String(repeating: " ", count: max(0, 8 - time.count))

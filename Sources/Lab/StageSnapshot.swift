@@ -1,0 +1,110 @@
+import Dispatch
+import PhysicalMemory
+import Synchronization
+
+/// A guest saved at the moment when the stage is entered: everything is loaded, the old kernel is
+/// dead, and not one of the stage's instructions has been executed.
+///
+/// Taken once, resumed as often as needed: each resumption starts from the same state.
+public struct StageSnapshot: Sendable {
+  /// Where the loader put everything.
+  public let listing: PlanListing
+  /// The exception level at which the stage is entered.
+  public let level: Int
+  private let machine: Machine
+
+  /// A bit of physical memory.
+  public struct Bit: Sendable, CustomStringConvertible {
+    public var address: PhysicalAddress
+    /// 0 for the least significant bit of the byte.
+    public var index: Int
+
+    public init(_ address: PhysicalAddress, index: Int) {
+      self.address = address
+      self.index = index
+    }
+
+    public var description: String {
+      "bit \(index) of the byte at 0x" + String(address.rawValue, radix: 16)
+    }
+  }
+
+  /// Runs `handoff` up to the stage's first instruction and saves the guest in `directory`.
+  public init(of handoff: Handoff, in directory: String, _ workspace: Workspace) async throws {
+    var booting = try await handoff.prepare(in: directory, workspace)
+    booting.debugSocket = directory + "/debug"
+    let state = directory + "/state"
+    let socket = directory + "/debug"
+    let console = HandoffConsole(ownUserland: handoff.secondInitrd != nil) { _ in }
+    let loaded = AsyncStream.makeStream(of: Guest.self)
+    let level = Mutex<Int?>(nil)
+    let run = try await booting.run(
+      debugger: {
+        for await guest in loaded.stream {
+          guard let entry = PlanListing(console.seen.loadLines).entry else {
+            throw LabError.malformed(what: "the plan: no entry in it", line: "")
+          }
+          let found = try await DebugStub.withConnection(to: socket) { stub in
+            // The guest is stopped: what is typed now waits for it.
+            let typed = DispatchSemaphore(value: 0)
+            Task {
+              try? await guest.send("\n")
+              typed.signal()
+            }
+            typed.wait()
+            try stub.run(to: entry)
+            let level = try stub.exceptionLevel()
+            try stub.save(to: state)
+            return level
+          }
+          level.withLock { $0 = found }
+          await guest.end()
+        }
+      },
+      line: { line, guest in
+        switch console.read(line) {
+        case .nothing: break
+        case .type: loaded.continuation.yield(guest)
+        case .end: await guest.end()
+        }
+      })
+    guard let level = level.withLock({ $0 }) else {
+      throw run.failure("the stage was not entered")
+    }
+    listing = PlanListing(console.seen.loadLines)
+    self.level = level
+    var machine = booting
+    machine.kernel = nil
+    machine.initrd = nil
+    machine.debugSocket = nil
+    machine.savedState = state
+    self.machine = machine
+  }
+
+  /// Lets the guest go on from the stage's entry to its end, with one bit changed in memory.
+  ///
+  /// - Parameter log: where the plugin's log is to go, if it is wanted.
+  public func run(
+    flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60)
+  ) async throws -> GuestRun {
+    try await HostFile.withTemporaryDirectory { directory in
+      var machine = machine
+      machine.debugSocket = directory + "/debug"
+      machine.startsStopped = true
+      machine.plugin = plugin
+      machine.timeLimit = timeLimit
+      let socket = directory + "/debug"
+      return try await machine.run(debugger: {
+        try await DebugStub.withConnection(to: socket) { stub in
+          try stub.waitUntilRestored()
+          if let bit {
+            var byte = try stub.read(bit.address, count: 1)
+            byte[0] ^= 1 << UInt8(bit.index)
+            try stub.write(byte, to: bit.address)
+          }
+          try stub.resume()
+        }
+      })
+    }
+  }
+}

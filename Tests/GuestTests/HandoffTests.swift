@@ -1,0 +1,47 @@
+import Lab
+import Testing
+
+/// Debian's 6.1 hands over to itself, in QEMU; the goals are those of the project's first
+/// milestone, in guest instructions.
+@Suite struct HandoffTests {
+  private func report(
+    verified: Bool, tool: Handoff.Tool = .baton
+  ) async throws -> HandoffReport {
+    let workspace = Workspace()
+    var handoff = try Handoff(debian: "6.1", in: workspace)
+    handoff.tool = tool
+    handoff.verified = verified
+    let prepared = handoff
+    return try await GuestSlots.shared.withGuest { try await prepared.run(in: workspace) }
+  }
+
+  @Test func aVerifiedHandoffReachesTheNextUserlandWithinItsGoals() async throws {
+    let report = try await report(verified: true)
+    #expect(report.startedAtEL2)
+    #expect(report.measurement.kernelLevel == 2)
+    #expect(report.measurement.handoff <= 110_000_000)
+    #expect(report.measurement.load <= 200_000_000)
+    #expect(report.measurement.uncachedAccesses <= 20_000)
+    #expect(report.run.end == .poweredOff)
+    for piece in PlanListing.Piece.allCases {
+      #expect(report.listing.ranges[piece] != nil, "baton -l -d has no line for \(piece)")
+    }
+    #expect(report.listing.entry != nil)
+  }
+
+  @Test func anUncheckedHandoffReachesTheNextUserlandWithinItsGoals() async throws {
+    let report = try await report(verified: false)
+    #expect(report.startedAtEL2)
+    #expect(report.measurement.kernelLevel == 2)
+    #expect(report.measurement.handoff <= 38_200_000)
+    #expect(report.measurement.uncachedAccesses <= 20_000)
+  }
+
+  /// The instrument itself, on a handoff that is not Baton's.
+  @Test func countsRepeatFromRunToRun() async throws {
+    async let first = report(verified: false, tool: .kexecTools).measurement.handoff
+    async let second = report(verified: false, tool: .kexecTools).measurement.handoff
+    let (a, b) = try await (Double(first), Double(second))
+    #expect(abs(a - b) < a / 1000, "\(a) and \(b) guest instructions")
+  }
+}

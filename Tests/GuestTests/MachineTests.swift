@@ -1,0 +1,38 @@
+import Lab
+import Testing
+
+@Suite struct MachineTests {
+  @Test func aGuestThatHangsIsEndedAndWhatItSaidIsKept() async throws {
+    var machine = Machine()
+    machine.kernel = try Workspace().kernel("6.1")
+    // No root file system to be found, and no reboot for want of one: this kernel waits for ever.
+    machine.commandLine += " rootwait root=/dev/none"
+    machine.timeLimit = .seconds(6)
+    let hanging = machine
+    let run = try await GuestSlots.shared.withGuest { try await hanging.run() }
+    #expect(run.end == .timeLimit)
+    #expect(run.lines.contains { $0.contains("] Linux version 6.1") })
+    #expect(run.failure("nothing happened").description.contains("ended at its time limit"))
+  }
+
+  @Test func aGuestThatPanicsIsSeenToReset() async throws {
+    var machine = Machine()
+    machine.kernel = try Workspace().kernel("6.1")
+    machine.commandLine += " panic=-1"
+    let panicking = machine
+    let run = try await GuestSlots.shared.withGuest { try await panicking.run() }
+    #expect(run.end == .reset)
+  }
+
+  @Test func whatQEMUSaysAboutItsArgumentsIsPassedOn() async throws {
+    var machine = Machine()
+    machine.cpu = "no-such-cpu"
+    machine.kernel = try Workspace().kernel("6.1")
+    do {
+      _ = try await machine.run()
+      Issue.record("QEMU knows this CPU")
+    } catch let error as LabError {
+      #expect(error.description.contains("no-such-cpu"))
+    }
+  }
+}
