@@ -18,22 +18,27 @@ struct RandomMap {
     var virtual =
       Bool.random(using: &generator)
       ? 0 : UInt64.random(in: 0..<(1 << 41) / page, using: &generator) * page
-    // Of the smaller maps, every page can be looked at.
     let units = UInt64.random(in: 1...3, using: &generator)
     for _ in 0..<Int.random(in: 1...10, using: &generator) {
       let kind = MemoryKind.allCases.randomElement(using: &generator) ?? .data
       var size = UInt64.random(in: 1...12, using: &generator) * page
-      // Offset from physical to virtual, modulo 2^64; none where the mapping goes on.
-      var offset: UInt64 = 0
       switch Int.random(in: 0..<8, using: &generator) {
       case 0: size = UInt64.random(in: 1...units, using: &generator) * unit
-      case 1: size += UInt64.random(in: 1...units, using: &generator) * unit
-      case 2 where granule == .size4K:
+      case 1, 2: size += UInt64.random(in: 1...units, using: &generator) * unit
+      case 3 where granule == .size4K:
         size = UInt64.random(in: 1...3, using: &generator) * large
         virtual = (virtual + large - 1) / large * large
-      case 3: virtual = (virtual + unit - 1) / unit * unit
-      case 4: offset = UInt64.random(in: 1...64, using: &generator) * unit
-      case 5 where size < unit: offset = UInt64.random(in: 1...4096, using: &generator) * page
+      default: break
+      }
+      if Int.random(in: 0..<3, using: &generator) == 0 {
+        virtual = (virtual + unit - 1) / unit * unit
+      }
+      // From virtual to physical; none where a mapping can go on. Whole pages only for what does
+      // not take a million of them.
+      var offset: UInt64 = 0
+      switch Int.random(in: 0..<6, using: &generator) {
+      case 0: offset = UInt64.random(in: 1...64, using: &generator) * unit
+      case 1 where size < large: offset = UInt64.random(in: 1...4096, using: &generator) * page
       default: break
       }
       if let range = PhysicalRange(start: PhysicalAddress(virtual + offset), size: size) {

@@ -103,6 +103,22 @@ struct TableWalkerTests {
     }
   }
 
+  @Test(
+    arguments: zip([0, 1, 2, 3, 4, 5], [32, 36, 40, 42, 44, 48]) as Zip2Sequence<[UInt64], [UInt64]>
+  )
+  func everyPhysicalAddressSizeIsDecoded(field: UInt64, bits: UInt64) throws {
+    let last: UInt64 = (1 << bits) - 0x1000
+    for regime in TranslationRegime.allCases {
+      let tcr = regime.tcr(Self.tcr(regime), mmfr0: field)
+      let found = try walker(regime, tcr: tcr, over: path(last | 0x703)).translate(address)
+      #expect(found.physicalAddress == PhysicalAddress(last + 0x234))
+      guard bits < 48 else { continue }
+      #expect(throws: TranslationFault.addressSize(address, level: 3)) {
+        try walker(regime, tcr: tcr, over: path(1 << bits | 0x703)).translate(address)
+      }
+    }
+  }
+
   @Test func aClearAccessFlagFaults() throws {
     #expect(throws: TranslationFault.accessFlag(address, level: 3)) {
       try walker(over: path(0x0060_0000_4020_1303)).translate(address)
@@ -134,6 +150,10 @@ struct TableWalkerTests {
     #expect(
       try walker(over: path(code, root: 0x0800_0000_0000_2003)).translate(address).kind
         == .readOnlyData)
+    // APTable[0] = 1: no access from EL0 below, whatever AP[1] says.
+    #expect(
+      try walker(over: path(data | 0x40, middle: 0x2000_0000_0000_3003)).translate(address).kind
+        == .data)
     // XNTable = 1, in EL2's own regime.
     #expect(
       try walker(.el2, over: path(0x4020_17C3, root: 0x1000_0000_0000_2003)).translate(address).kind
