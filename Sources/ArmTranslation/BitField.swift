@@ -20,13 +20,13 @@ struct BitField {
   /// - Precondition: `value` fits the field.
   func encoding(_ value: UInt64) -> UInt64 {
     precondition(value & ~mask == 0)
-    return value << low
+    return value &<< low
   }
 
   /// `word` with the field replaced by `value`.
   func replacing(in word: UInt64, by value: UInt64) -> UInt64 {
-    word & ~(mask << low) | encoding(value)
+    word & ~(mask &<< low) | encoding(value)
   }
 
-  private var mask: UInt64 { (1 << width) - 1 }
+  private var mask: UInt64 { (1 &<< width) &- 1 }
 }

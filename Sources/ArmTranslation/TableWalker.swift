@@ -7,7 +7,9 @@ import PhysicalMemory
 /// registers), so that one can be held against the other. It allocates nothing and takes no
 /// locks: bare metal uses it before its MMU is on.
 ///
-/// Stage 1, TTBR0, 4, 16 and 64 KiB granules, up to 48 bits of address either way.
+/// Stage 1, TTBR0, 4, 16 and 64 KiB granules, up to 48 bits of address either way. Shifts by a
+/// variable are masking ones (every amount is below 64 by construction): the others cost bare
+/// metal a branch each.
 public struct TableWalker<Memory: TableMemory> {
   private let memory: Memory
   private let hasTwoPrivileges: Bool
@@ -48,17 +50,13 @@ public struct TableWalker<Memory: TableMemory> {
     case 0b10: pageShift = 14
     default: throw .control(tcr: tcr)
     }
-    switch physicalSize {
-    case 0b000: outputBits = 32
-    case 0b001: outputBits = 36
-    case 0b010: outputBits = 40
-    case 0b011: outputBits = 42
-    case 0b100: outputBits = 44
-    case 0b101: outputBits = 48
-    default: throw .control(tcr: tcr)
-    }
+    // 32, 36, 40, 42, 44 and 48 bits, a byte each; 0 for the sizes that have other descriptors. Not
+    // a switch, which the compiler multiplies with the one above.
+    outputBits = 0x0000_302C_2A28_2420 &>> (physicalSize * 8) & 0xFF
     let t0sz = tcr & 0b11_1111
-    guard !uses52Bits, !isDisabled, t0sz >= 16, t0sz <= 39 else { throw .control(tcr: tcr) }
+    guard outputBits != 0, !uses52Bits, !isDisabled, t0sz >= 16, t0sz <= 39 else {
+      throw .control(tcr: tcr)
+    }
     inputBits = 64 - t0sz
 
     // Go up from level 3 until the levels together reach the top input bit.
@@ -71,9 +69,9 @@ public struct TableWalker<Memory: TableMemory> {
     startLevel = level
     let rootIndexBits = inputBits - (resolved - (pageShift - 3))
     // A table is aligned to its size, and at least to 64 bytes.
-    let rootSize: UInt64 = 1 << max(rootIndexBits + 3, 6)
+    let rootSize: UInt64 = 1 &<< max(rootIndexBits + 3, 6)
     root = ttbr0 & 0x0000_FFFF_FFFF_FFFE  // BADDR, without ASID and CnP
-    guard root & (rootSize - 1) == 0, root >> outputBits == 0 else { throw .root(ttbr0: ttbr0) }
+    guard root & (rootSize - 1) == 0, root &>> outputBits == 0 else { throw .root(ttbr0: ttbr0) }
   }
 
   /// What `address` is translated to.
@@ -81,14 +79,14 @@ public struct TableWalker<Memory: TableMemory> {
   /// - Throws: the `TranslationFault` that the MMU would take, or `.unreadable`.
   public func translate(_ address: VirtualAddress) throws(TranslationFault) -> Translation {
     let input = address.rawValue
-    guard input >> inputBits == 0 else { throw .translation(address, level: startLevel) }
+    guard input &>> inputBits == 0 else { throw .translation(address, level: startLevel) }
     var table = root
     var level = startLevel
     // What the tables on the way take from the leaf (hierarchical permissions).
     var tableBits: UInt64 = 0
     while true {
       let entryShift = pageShift + UInt64(3 - level) * (pageShift - 3)
-      let index = input >> entryShift & ((1 << (pageShift - 3)) - 1)
+      let index = input &>> entryShift & ((1 &<< (pageShift - 3)) - 1)
       let location = PhysicalAddress(table + index * 8)
       guard let descriptor = memory.word(at: location) else {
         throw .unreadable(location, level: level)
@@ -97,8 +95,8 @@ public struct TableWalker<Memory: TableMemory> {
       let isTableOrPage = descriptor & 0b10 != 0
       guard isValid else { throw .translation(address, level: level) }
       if level < 3 && isTableOrPage {
-        table = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 << pageShift) - 1)
-        guard table >> outputBits == 0 else { throw .addressSize(address, level: level) }
+        table = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 &<< pageShift) - 1)
+        guard table &>> outputBits == 0 else { throw .addressSize(address, level: level) }
         tableBits |= descriptor
         level += 1
         continue
@@ -107,8 +105,8 @@ public struct TableWalker<Memory: TableMemory> {
       // A page has bit 1 set; a block stands at level 2, with 4 KiB pages also at level 1.
       let isAllowed = isBlock ? level == 2 || (level == 1 && pageShift == 12) : true
       guard isAllowed else { throw .translation(address, level: level) }
-      let output = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 << entryShift) - 1)
-      guard output >> outputBits == 0 else { throw .addressSize(address, level: level) }
+      let output = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 &<< entryShift) - 1)
+      guard output &>> outputBits == 0 else { throw .addressSize(address, level: level) }
       guard descriptor >> 10 & 1 != 0 else { throw .accessFlag(address, level: level) }  // AF
       return leaf(
         descriptor, tableBits: tableBits, output: output, input: input, level: level,
@@ -137,10 +135,10 @@ public struct TableWalker<Memory: TableMemory> {
     }
     let attrIndx = descriptor >> 2 & 0b111
     return Translation(
-      physicalAddress: PhysicalAddress(output | input & ((1 << entryShift) - 1)),
+      physicalAddress: PhysicalAddress(output | input & ((1 &<< entryShift) - 1)),
       level: level,
-      entrySize: 1 << entryShift,
-      memoryAttributes: UInt8(truncatingIfNeeded: mair >> (attrIndx * 8)),
+      entrySize: 1 &<< entryShift,
+      memoryAttributes: UInt8(truncatingIfNeeded: mair &>> (attrIndx * 8)),
       shareability: UInt8(truncatingIfNeeded: descriptor >> 8 & 0b11),
       isWritable: !isReadOnly,
       isExecutable: isExecutable,
