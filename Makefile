@@ -10,6 +10,10 @@ BARE_METAL := BATON_ROLE=bare-metal $(SWIFT) build --quiet --build-system native
   --triple aarch64-none-none-elf --toolset Toolsets/bare-metal.json -c release \
   --scratch-path .build-bare-metal
 
+LINUX := $(SWIFT) build --quiet --build-system native --triple aarch64-none-none-elf \
+  --toolset Toolsets/linux.json -c release --scratch-path .build-linux
+UNICODE_TABLES = $(shell dirname "$$(dirname "$$(readlink -f "$$(command -v swiftc)")")")/lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a
+
 help: ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
 
@@ -41,9 +45,17 @@ stage:
 	@llvm-objcopy -O binary -j .text -j .rodata dist/stage.elf .build-bare-metal/stage.bin
 	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
 
+# A static program: musl and libgcc from the sysroot, Swift's Unicode tables from the toolchain.
+CACHE := $(or $(BATON_CACHE),$(CURDIR)/.cache)
+MUSL := $(CACHE)/sysroot-arm64/usr/lib/aarch64-linux-musl
 baton: stage
 	$(call say,building baton)
-	@echo "baton is not linked yet" >&2; exit 1
+	@$(LINUX) --product baton -Xcc -isystem -Xcc $(CACHE)/sysroot-arm64/usr/include/aarch64-linux-musl \
+	  $(addprefix -Xlinker ,$(MUSL)/crt1.o $(MUSL)/crti.o --start-group $(MUSL)/libc.a \
+	    $(wildcard $(CACHE)/sysroot-arm64/usr/lib/gcc/aarch64-linux-gnu/*/libgcc.a) \
+	    $(UNICODE_TABLES) --end-group $(MUSL)/crtn.o)
+	@llvm-objcopy --strip-all .build-linux/release/baton .build-linux/baton.stripped
+	@cmp -s .build-linux/baton.stripped dist/baton || cp .build-linux/baton.stripped dist/baton
 
 # Programs for arm64 that tests run in an emulator.
 checks:
@@ -63,4 +75,4 @@ lint: ## Complain about what is not formatted
 	@$(SWIFT) format lint --strict -r Package.swift Sources Tests
 
 clean: ## Remove what was built; the cache of downloads stays
-	@rm -rf .build .build-bare-metal dist
+	@rm -rf .build .build-bare-metal .build-linux dist
