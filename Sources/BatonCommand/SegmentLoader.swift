@@ -30,7 +30,8 @@ enum SegmentLoader {
               case .given(.kernel): unsafe buffer = kernel.baseAddress
               case .given(.initrd): unsafe buffer = initrd.baseAddress
               case .given(.deviceTree): unsafe buffer = deviceTree.baseAddress
-              case .words: unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
+              case .words:
+                unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
               case .zeros:
                 unsafe buffer = nil
                 size = 0

@@ -46,7 +46,8 @@ public struct HandoffBlockView {
     else { throw .badPieces }
     // The tables lie behind the block: before the checksum has been compared, no other memory is
     // read on the word of the block.
-    guard let tables = PhysicalRange(start: PhysicalAddress(header.tables), size: header.table_size),
+    guard
+      let tables = PhysicalRange(start: PhysicalAddress(header.tables), size: header.table_size),
       let surroundings = PhysicalRange(start: address, size: UInt64(ControlRegion.maximumSize)),
       surroundings.contains(tables), header.tables & 4095 == 0, header.table_size & 4095 == 0
     else { throw .badTables }

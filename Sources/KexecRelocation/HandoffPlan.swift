@@ -56,7 +56,9 @@ public struct HandoffPlan: Sendable {
     let ranges = selection.ranges(
       ofSegments: [kernel.byteCount, initrd.byteCount, deviceTree.byteCount])
     var pieces: [Piece] = []
-    func digest(_ bytes: RawSpan, _ ranges: [Range<Int>], role: SegmentRole, at place: PhysicalRange) {
+    func digest(
+      _ bytes: RawSpan, _ ranges: [Range<Int>], role: SegmentRole, at place: PhysicalRange
+    ) {
       for range in ranges {
         let start = place.start + UInt64(range.lowerBound)
         pieces.append(

@@ -1,4 +1,3 @@
-
 /// What a segment is to the next kernel. The values stand in the handoff block.
 public enum SegmentRole: UInt32, Sendable, Hashable {
   case kernel = 0

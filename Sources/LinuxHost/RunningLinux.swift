@@ -33,10 +33,11 @@ public struct RunningLinux: LinuxSystem {
     // Sound: the buffer lives for the closure. A stream that takes nothing more has no reader:
     // there is nobody to tell.
     text.withUTF8 { bytes in
+      guard let base = bytes.baseAddress else { return }
       var written = 0
       while written < bytes.count {
         let count = unsafe linux_write(
-          stream == .standardOutput ? 1 : 2, bytes.baseAddress! + written, bytes.count - written)
+          stream == .standardOutput ? 1 : 2, base + written, bytes.count - written)
         guard count > 0 else { return }
         written += count
       }

@@ -22,7 +22,9 @@ enum SyntheticStage {
       memory_size: 0x3000)
     // Sound: a C struct without padding.
     var bytes = unsafe withUnsafeBytes(of: header) { unsafe [UInt8]($0) }
-    while bytes.count < codeSize + constantsSize { bytes.append(UInt8(truncatingIfNeeded: bytes.count)) }
+    while bytes.count < codeSize + constantsSize {
+      bytes.append(UInt8(truncatingIfNeeded: bytes.count))
+    }
     return bytes
   }
 
