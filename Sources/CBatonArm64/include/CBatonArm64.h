@@ -3,5 +3,6 @@
 #pragma once
 
 #include "handoff_block.h"
+#include "handoff_record.h"
 #include "sha256.h"
 #include "stage_header.h"

@@ -98,6 +98,9 @@ struct baton_handoff_block {
 
     struct baton_array extents;
     struct baton_array pieces;
+
+    // Where a struct baton_handoff_record goes after verification (see handoff_record.h); 0: nowhere.
+    uint64_t record;
 };
 
 // Offsets that the checksum and the tests rely on.
