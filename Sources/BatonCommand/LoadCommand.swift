@@ -36,10 +36,10 @@ struct LoadCommand<System: LinuxSystem> {
     let given = try givenTree()
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure)
+    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     for warning in machine.warnings {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
-    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     var next = try NextTree(
       tree, path: invocation.deviceTree ?? Machine.treePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
