@@ -32,7 +32,7 @@ test: setup dist checks lab ## Everything: libraries, binaries, guests
 	$(call say,building the tests)
 	@$(SWIFT) build --quiet --build-tests
 	$(call say,testing)
-	@$(SWIFT) test --quiet --skip-build
+	@$(SWIFT) test --quiet --skip-build --disable-xctest
 
 dist: setup stage baton ## dist/baton and dist/stage.bin
 

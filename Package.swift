@@ -114,7 +114,7 @@ let package = Package(
       name: "BatonCommandTests",
       dependencies: [
         "BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests",
-        "KexecRelocation", "LinuxHost", "CStageImage",
+        "KexecRelocation", "LinuxHost", "CLinuxHost", "CStageImage",
       ],
       swiftSettings: strict),
     .testTarget(

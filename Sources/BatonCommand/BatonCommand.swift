@@ -26,7 +26,7 @@ public enum Baton {
         system.write(
           "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
       case .status:
-        return reportStatus(system)
+        return try reportStatus(system)
       case .unload:
         try unload(system)
       case .execute:
@@ -41,7 +41,10 @@ public enum Baton {
     }
   }
 
-  private static func reportStatus<System: LinuxSystem>(_ system: System) -> ExitStatus {
+  private static func reportStatus<System: LinuxSystem>(
+    _ system: System
+  ) throws(BatonError) -> ExitStatus {
+    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
     let normal = isLoaded ? "loaded: baton -e starts it" : "not loaded"
     let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
@@ -51,8 +54,7 @@ public enum Baton {
   }
 
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    guard KernelFlags.isThere("/sys/kernel/kexec_loaded", system) else { throw .noKexec }
-    guard system.isRoot else { throw .notRoot }
+    try LoadPermission.require(system)
     do throws(Errno) {
       try unsafe system.kexecLoad(
         entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
@@ -62,7 +64,7 @@ public enum Baton {
   }
 
   private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    guard KernelFlags.isThere("/sys/kernel/kexec_loaded", system) else { throw .noKexec }
+    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
     system.sync()

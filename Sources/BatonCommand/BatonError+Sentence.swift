@@ -12,7 +12,9 @@ extension BatonError {
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables): .noRoom
     case .notRoot, .loadDisabled, .lockedDown: .notPermitted
     case .noKexec, .pageSize, .stage, .handoff: .unsupported
-    case .memoryMap(.addressesHidden): .notPermitted
+    case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
+    case .load(.noMemory): .noRoom
+    case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
     case .nothingLoaded: .negative
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
       .reboot:
@@ -49,13 +51,19 @@ extension BatonError {
     case .lockedDown:
       "this kernel is locked down and loads signed images only, by kexec_file_load(2); "
         + "see /sys/kernel/security/lockdown"
-    case .noKexec: "this kernel was built without kexec (CONFIG_KEXEC)"
+    case .noKexec:
+      "no /sys/kernel/kexec_loaded: this kernel was built without kexec, or /sys is not mounted"
+    // Kernels with kexec_file_load(2) only show kexec_loaded, too.
+    case .load(.noSuchSystemCall), .unload(.noSuchSystemCall):
+      "this kernel was built without kexec_load (CONFIG_KEXEC)"
     case .load(.busy):
       "another program is loading a kernel at this moment; nothing was changed, try again"
     case .load(.noMemory): "the running kernel has too little free memory to load this"
     case .load(.addressNotAvailable), .load(.invalidArgument):
       "the running kernel does not accept the plan's destinations; --dry-run shows them"
-    case .load(.notPermitted): "kexec_load: Operation not permitted"
+    case .load(.notPermitted), .unload(.notPermitted):
+      "the running kernel refuses kexec_load to this process: it lacks CAP_SYS_BOOT, or a security "
+        + "module or seccomp filter forbids it"
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"

@@ -135,7 +135,8 @@ private struct ParsedOptions {
       }
       if let letter = option.short { short += String(letter) }
     }
-    linux_getopt_reset()
+    linux_getopt_begin()
+    defer { linux_getopt_end() }
     while true {
       let code = unsafe short.withCString { short in
         unsafe long.withUnsafeBufferPointer { long in

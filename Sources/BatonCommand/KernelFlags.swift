@@ -2,6 +2,9 @@ import LinuxHost
 
 /// Small answers that the running kernel gives in /proc and /sys.
 enum KernelFlags {
+  /// Says whether the normal slot holds something; every kernel with kexec has it.
+  static let normalSlot = "/sys/kernel/kexec_loaded"
+
   static func isThere<System: LinuxSystem>(_ path: String, _ system: System) -> Bool {
     content(path, system) != nil
   }
@@ -22,7 +25,7 @@ enum KernelFlags {
   /// Which slots hold something.
   static func isLoaded<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) -> Bool {
     switch slot {
-    case .normal: isSet("/sys/kernel/kexec_loaded", system)
+    case .normal: isSet(normalSlot, system)
     case .crash: isSet("/sys/kernel/kexec_crash_loaded", system)
     }
   }

@@ -11,7 +11,7 @@ struct LoadCommand<System: LinuxSystem> {
   let system: System
 
   func run() throws(BatonError) {
-    if !invocation.isDryRun { try requirePermission() }
+    if !invocation.isDryRun { try LoadPermission.require(system) }
     let kernel = try map(imagePath)
     let header = try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
       do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
@@ -36,10 +36,10 @@ struct LoadCommand<System: LinuxSystem> {
     let given = try givenTree()
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure)
+    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     for warning in machine.warnings {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
-    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     var next = try NextTree(
       tree, path: invocation.deviceTree ?? Machine.treePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
@@ -104,14 +104,6 @@ struct LoadCommand<System: LinuxSystem> {
       if system.hasSHA256Instructions { return .armv8 }
     #endif
     return .portable
-  }
-
-  /// The refusals that the kernel would give too, but without a word of why.
-  private func requirePermission() throws(BatonError) {
-    guard KernelFlags.isThere("/sys/kernel/kexec_loaded", system) else { throw .noKexec }
-    guard system.isRoot else { throw .notRoot }
-    if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) { throw .loadDisabled }
-    if KernelFlags.isLockedDown(system) { throw .lockedDown }
   }
 
   private func givenTree() throws(BatonError) -> DeviceTree? {

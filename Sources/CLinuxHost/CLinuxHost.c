@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -21,7 +22,8 @@ static long result(long value) { return value < 0 ? -(long)errno : value; }
 int linux_open_read(const char *path) {
     int descriptor;
     do {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        // Without O_NONBLOCK a named pipe would keep us here until somebody writes to it.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (descriptor < 0 && errno == EINTR);
     return (int)result(descriptor);
 }
@@ -100,17 +102,24 @@ int linux_has_sha2(void) {
 #endif
 }
 
-// What Swift's hashing asks for, on C libraries that lack it.
-#if defined(__aarch64__)
+// What Swift's hashing asks for and musl lacks. The static command is compiled for no system at
+// all, hence the question.
+#if !defined(__linux__)
 void arc4random_buf(void *buffer, size_t size) {
     if (linux_random(buffer, size) < 0) abort();
 }
 #endif
 
-void linux_getopt_reset(void) {
+// getopt_long(3) keeps its state in variables of the process: one parse at a time.
+static pthread_mutex_t getopt_in_use = PTHREAD_MUTEX_INITIALIZER;
+
+void linux_getopt_begin(void) {
+    pthread_mutex_lock(&getopt_in_use);
     optind = 0;
     opterr = 0;
 }
+
+void linux_getopt_end(void) { pthread_mutex_unlock(&getopt_in_use); }
 
 #define OPTIONS_MAXIMUM 64
 

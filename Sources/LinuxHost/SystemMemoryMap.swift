@@ -33,16 +33,20 @@ public struct SystemMemoryMap: Sendable, Hashable {
   public init(iomem text: [UInt8]) throws(Failure) {
     var number = 0
     var kernelParts = PhysicalRangeSet()
-    var sawLine = false
+    var sawHidden = false
     var isInRAM = false
     for line in TextLines(text) {
       number += 1
       guard !line.isEmpty else { continue }
       guard let entry = Entry(line) else { throw .malformed(line: number) }
-      sawLine = true
       // Only what lies in System RAM is memory; a child of another resource is its affair.
       if !entry.isNested { isInRAM = entry.name.equals("System RAM") }
-      guard isInRAM, let range = entry.range else { continue }
+      guard isInRAM else { continue }
+      if entry.isHidden {
+        sawHidden = true
+        continue
+      }
+      guard let range = entry.range else { throw .malformed(line: number) }
       if !entry.isNested {
         systemRAM.insert(range)
       } else if entry.name.starts(with: "Kernel ".utf8) {
@@ -54,7 +58,7 @@ public struct SystemMemoryMap: Sendable, Hashable {
         reserved.insert(range)
       }
     }
-    guard !systemRAM.isEmpty else { throw sawLine ? .addressesHidden : .noMemory }
+    guard !systemRAM.isEmpty else { throw sawHidden ? .addressesHidden : .noMemory }
     if let first = kernelParts.ranges.first, let last = kernelParts.ranges.last {
       let image = PhysicalRange(first.start, upTo: last.end)
       kernelImage = image
@@ -73,7 +77,9 @@ public struct SystemMemoryMap: Sendable, Hashable {
   /// One line, taken apart.
   private struct Entry {
     let isNested: Bool
-    /// Nil where the kernel hides the addresses: start and end 0.
+    /// Whether both addresses are 0: that is how the kernel hides them.
+    let isHidden: Bool
+    /// Nil where the last byte is that of the 64-bit address space.
     let range: PhysicalRange?
     let name: ArraySlice<UInt8>
 
@@ -89,9 +95,8 @@ public struct SystemMemoryMap: Sendable, Hashable {
       name = text[(space + 3)...]
       // The file names the last byte, not the one after it.
       let (end, overflow) = last.addingReportingOverflow(1)
-      range =
-        last == 0 || overflow
-        ? nil : PhysicalRange(PhysicalAddress(start), upTo: PhysicalAddress(end))
+      isHidden = last == 0
+      range = overflow ? nil : PhysicalRange(PhysicalAddress(start), upTo: PhysicalAddress(end))
     }
   }
 }

@@ -41,14 +41,16 @@ size_t linux_page_size(void);
 // AT_HWCAP's HWCAP_SHA2.
 int linux_has_sha2(void);
 
-// getopt_long(3). `argv` is permuted; start with linux_getopt_reset.
+// getopt_long(3). `argv` is permuted. The calls of one parse stand between linux_getopt_begin and
+// linux_getopt_end, which keep other threads' parses out.
 struct linux_option {
     const char *name;
     int has_argument;
     int value;
 };
 
-void linux_getopt_reset(void);
+void linux_getopt_begin(void);
+void linux_getopt_end(void);
 int linux_getopt_long(
     int argc, char *const *argv, const char *short_options, const struct linux_option *options,
     size_t count);

@@ -1,0 +1,71 @@
+import BootFormats
+
+extension FakeLinux {
+  /// A machine as QEMU's virt with 2 GiB, whose kernel was booted at EL2 and would load
+  /// /boot/Image with /boot/initrd.
+  static func machine() throws -> FakeLinux {
+    let linux = FakeLinux()
+    linux.files = [
+      "/boot/Image": kernelImage,
+      "/boot/initrd": (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31) },
+      "/proc/cmdline": Array("console=ttyAMA0 root=/dev/vda1\n".utf8),
+      "/proc/interrupts": Array(
+        "           CPU0\n 11:       2613     GICv3  30 Level     arch_timer\n".utf8),
+      "/proc/iomem": Array(
+        """
+        09000000-09000fff : pl011@9000000
+        40000000-bfffffff : System RAM
+          40210000-415fffff : Kernel code
+          41600000-4190ffff : reserved
+          41910000-41c9ffff : Kernel data
+          48000000-480fffff : reserved
+
+        """.utf8),
+      "/proc/sys/kernel/kexec_load_disabled": Array("0\n".utf8),
+      "/sys/firmware/fdt": try tree().serialized(),
+      "/sys/kernel/kexec_crash_loaded": Array("0\n".utf8),
+      "/sys/kernel/kexec_loaded": Array("0\n".utf8),
+      "/sys/kernel/security/lockdown": Array("[none] integrity confidentiality\n".utf8),
+    ]
+    return linux
+  }
+
+  /// An Image that asks for 2 MiB anywhere.
+  static var kernelImage: [UInt8] {
+    var bytes = (0..<70_000).map { UInt8(truncatingIfNeeded: $0 &* 13) }
+    func store(_ value: UInt64, at offset: Int) {
+      for index in 0..<8 {
+        bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+      }
+    }
+    store(0, at: 0)
+    store(0, at: 8)
+    store(0x20_0000, at: 16)
+    store(0b1010, at: 24)
+    store(0x644d_5241, at: 56)
+    return bytes
+  }
+
+  /// The running kernel's tree, its leftovers included.
+  static func tree() -> DeviceTree {
+    var tree = DeviceTree()
+    let root = tree.root
+    tree.setProperty("#address-cells", of: root, to: .init(2 as UInt32))
+    tree.setProperty("#size-cells", of: root, to: .init(2 as UInt32))
+    let psci = tree.addNode("psci", under: root)
+    tree.setProperty("compatible", of: psci, to: .init("arm,psci-1.0"))
+    tree.setProperty("method", of: psci, to: .init("smc"))
+    let uart = tree.addNode("pl011@9000000", under: root)
+    tree.setProperty("compatible", of: uart, to: .init("arm,pl011"))
+    var registers = DeviceTree.PropertyValue(bytes: [])
+    registers.append(0x900_0000, cellCount: 2)
+    registers.append(0x1000, cellCount: 2)
+    tree.setProperty("reg", of: uart, to: registers)
+    let chosen = tree.addNode("chosen", under: root)
+    tree.setProperty("stdout-path", of: chosen, to: .init("/pl011@9000000"))
+    tree.setProperty("bootargs", of: chosen, to: .init("of the running kernel"))
+    tree.setProperty("linux,initrd-start", of: chosen, to: .init(0x4800_0000 as UInt64))
+    tree.setProperty("linux,initrd-end", of: chosen, to: .init(0x4810_0000 as UInt64))
+    return tree
+  }
+}

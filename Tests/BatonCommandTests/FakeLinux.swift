@@ -1,0 +1,79 @@
+import CLinuxHost
+import LinuxHost
+
+/// A Linux that answers from memory, records what it was asked to do, and refuses on demand.
+final class FakeLinux: LinuxSystem {
+  /// A call that changes something.
+  enum Effect: Equatable {
+    case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
+    case sync
+    case reboot
+  }
+
+  struct Segment: Equatable {
+    let bytes: [UInt8]
+    let destination: UInt64
+    let memorySize: Int
+  }
+
+  var files: [String: [UInt8]] = [:]
+  /// What reading or mapping a path fails with.
+  var fileFailures: [String: Errno] = [:]
+  var kexecLoadFailure: Errno?
+  var rebootFailure = Errno.invalidArgument
+  var randomFailure: Errno?
+  var isRoot = true
+  var pageSize: UInt64 = 4096
+  var hasSHA256Instructions = false
+
+  private(set) var effects: [Effect] = []
+  private(set) var output = ""
+  private(set) var complaints = ""
+
+  func read(_ path: String) throws(Errno) -> [UInt8] {
+    if let failure = fileFailures[path] { throw failure }
+    guard let content = files[path] else { throw .noSuchFile }
+    return content
+  }
+
+  func map(_ path: String) throws(Errno) -> MappedFile {
+    try MappedFile(copying: try read(path))
+  }
+
+  func write(_ text: String, to stream: OutputStream) {
+    switch stream {
+    case .standardOutput: output += text
+    case .standardError: complaints += text
+    }
+  }
+
+  func kexecLoad(
+    entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
+  ) throws(Errno) {
+    if let kexecLoadFailure { throw kexecLoadFailure }
+    var copies: [Segment] = []
+    for index in 0..<segments.count {
+      // Sound: the caller vouches for the buffer of each segment, as it does to the kernel.
+      let segment = unsafe segments[index]
+      let bytes = unsafe [UInt8](
+        UnsafeRawBufferPointer(start: segment.buf, count: segment.bufsz))
+      unsafe copies.append(
+        Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
+    }
+    effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
+  }
+
+  func sync() {
+    effects.append(.sync)
+  }
+
+  func rebootIntoLoadedKernel() -> Errno {
+    effects.append(.reboot)
+    return rebootFailure
+  }
+
+  func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+    if let randomFailure { throw randomFailure }
+    return (0..<count).map { UInt8(truncatingIfNeeded: $0 + 1) }
+  }
+}

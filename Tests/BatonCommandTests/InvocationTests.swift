@@ -1,0 +1,110 @@
+import Testing
+
+@testable import BatonCommand
+
+@Suite struct InvocationTests {
+  @Test(arguments: [
+    ["-l", "/boot/Image"], ["--load", "/boot/Image"], ["/boot/Image", "-l"],
+    ["/boot/Image", "--load"], ["-l", "--", "/boot/Image"],
+  ])
+  func `The image is the first word that is no option, wherever it stands`(
+    arguments: [String]
+  ) throws {
+    #expect(
+      try Invocation(parsing: arguments) == Invocation(action: .load(image: "/boot/Image")))
+  }
+
+  @Test(arguments: [
+    ["--load", "I", "--append=a b", "--initrd=R", "--dtb=D"],
+    ["--append", "a b", "--initrd", "R", "I", "--dtb", "D", "-l"],
+    ["--dtb=D", "-l", "--command-line=a b", "--ramdisk=R", "I"],
+  ])
+  func `kexec-tools' spellings mean the same in any order`(arguments: [String]) throws {
+    var expected = Invocation(action: .load(image: "I"))
+    expected.commandLine = "a b"
+    expected.initrd = "R"
+    expected.deviceTree = "D"
+    #expect(try Invocation(parsing: arguments) == expected)
+  }
+
+  @Test func `Short options may be written together`() throws {
+    var expected = Invocation(action: .load(image: "I"))
+    expected.verifiesEverything = false
+    expected.showsPlan = true
+    #expect(try Invocation(parsing: ["-ldi", "I"]) == expected)
+  }
+
+  @Test func `A value may be empty, and may begin with a dash`() throws {
+    #expect(try Invocation(parsing: ["-l", "I", "--append="]).commandLine == "")
+    #expect(try Invocation(parsing: ["-l", "I", "--append", "-x"]).commandLine == "-x")
+  }
+
+  @Test func `Every long option stands for its short one`() throws {
+    for option in CommandOption.all {
+      guard let short = option.short, option.name != .load else { continue }
+      for long in option.long {
+        let image = [.noChecks, .debug].contains(option.name) ? ["-l", "I"] : []
+        #expect(
+          try Invocation(parsing: image + ["-" + String(short)])
+            == Invocation(parsing: image + ["--" + String(long)]))
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (["-e"], Invocation.Action.execute), (["--exec"], .execute), (["-u"], .unload),
+    (["--unload"], .unload), (["-S"], .status), (["--status"], .status), (["-v"], .version),
+    (["--version"], .version), (["-h"], .help), (["--help"], .help),
+  ])
+  func `Each action has its option`(arguments: [String], action: Invocation.Action) throws {
+    #expect(try Invocation(parsing: arguments).action == action)
+  }
+
+  @Test func `Help and version win over whatever stands beside them`() throws {
+    #expect(try Invocation(parsing: ["-e", "-u", "--help"]).action == .help)
+    #expect(try Invocation(parsing: ["-l", "-v"]).action == .version)
+  }
+
+  @Test(arguments: [
+    (["-e", "-u"], UsageError.severalActions), (["-l", "I", "-e"], .severalActions),
+    (["-S", "-e"], .severalActions), ([], .noAction), (["I"], .noAction), (["-d"], .noAction),
+    (["--initrd=R"], .noAction), (["-l"], .noImage), (["-l", "--initrd", "R"], .noImage),
+    (["-l", "I", "J"], .unexpectedArgument("J")), (["-e", "I"], .unexpectedArgument("I")),
+    (["-e", "--initrd=R"], .onlyWithLoad("--initrd")),
+    (["-u", "-i"], .onlyWithLoad("--no-checks")),
+    (["-S", "--dry-run"], .onlyWithLoad("--dry-run")),
+    (["-e", "--append=x"], .onlyWithLoad("--append")),
+    (["-e", "--reuse-cmdline"], .onlyWithLoad("--reuse-cmdline")),
+    (["-e", "--dtb=D"], .onlyWithLoad("--dtb")), (["-x"], .unknownOption("-x")),
+    (["--frobnicate"], .unknownOption("--frobnicate")),
+    (["-l", "I", "--append"], .unknownOption("--append")),
+    (["-l", "I", "--on-failure=explode"], .badValue(option: "--on-failure", value: "explode")),
+  ])
+  func `A command line that makes no sense is refused`(
+    arguments: [String], error: UsageError
+  ) {
+    #expect(throws: error) { try Invocation(parsing: arguments) }
+  }
+
+  @Test func `Parses on many threads do not disturb one another`() async {
+    await withTaskGroup(of: Bool.self) { group in
+      for number in 0..<256 {
+        group.addTask {
+          let image = "image-\(number)"
+          let parsed = try? Invocation(parsing: ["--append=\(number)", image, "-d", "-l"])
+          return parsed?.action == .load(image: image) && parsed?.commandLine == "\(number)"
+        }
+      }
+      for await isRight in group { #expect(isRight) }
+    }
+  }
+
+  @Test func `Help names every spelling of every option, and what it does`() {
+    let help = Help.text
+    for option in CommandOption.all {
+      for long in option.long { #expect(help.contains("--" + String(long))) }
+      #expect(help.contains(String(option.help)))
+      if let short = option.short { #expect(help.contains("  -" + String(short) + ", ")) }
+    }
+  }
+}

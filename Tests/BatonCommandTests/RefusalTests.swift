@@ -1,0 +1,148 @@
+import BatonCommand
+import LinuxHost
+import Testing
+
+/// What cannot be done is refused before anything is touched: with a sentence, and a status.
+@Suite struct RefusalTests {
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    var options: [String] = []
+    let status: BatonCommand.ExitStatus
+    /// What the sentence must name.
+    let naming: String
+    let spoil: @Sendable (FakeLinux) -> Void
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal(testDescription: "no such image", status: .badFile, naming: "/boot/Image: No such file")
+    {
+      $0.files["/boot/Image"] = nil
+    },
+    Refusal(testDescription: "image is a directory", status: .badFile, naming: "Is a directory") {
+      $0.fileFailures["/boot/Image"] = .isDirectory
+    },
+    Refusal(testDescription: "image unreadable", status: .badFile, naming: "Permission denied") {
+      $0.fileFailures["/boot/Image"] = .permissionDenied
+    },
+    Refusal(testDescription: "empty image", status: .badFile, naming: "/boot/Image is empty") {
+      $0.files["/boot/Image"] = []
+    },
+    Refusal(testDescription: "gzip", status: .badFile, naming: "not an arm64 kernel Image") {
+      $0.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 0, count: 100)
+    },
+    Refusal(testDescription: "big-endian", status: .badFile, naming: "big-endian") {
+      $0.files["/boot/Image"]?[24] |= 1
+    },
+    Refusal(testDescription: "image larger than memory", status: .noRoom, naming: "the kernel") {
+      $0.files["/boot/Image"]?[20] = 1
+    },
+    Refusal(
+      testDescription: "no such initrd", options: ["--initrd=/boot/none"], status: .badFile,
+      naming: "/boot/none: No such file"
+    ) { _ in },
+    Refusal(
+      testDescription: "empty initrd", options: ["--initrd=/boot/initrd"], status: .badFile,
+      naming: "/boot/initrd is empty"
+    ) { $0.files["/boot/initrd"] = [] },
+    Refusal(
+      testDescription: "no such tree", options: ["--dtb=/boot/none"], status: .badFile,
+      naming: "/boot/none: No such file"
+    ) { _ in },
+    Refusal(
+      testDescription: "text for a tree", options: ["--dtb=/boot/text"], status: .badFile,
+      naming: "/boot/text is no usable device tree"
+    ) { $0.files["/boot/text"] = [UInt8](repeating: 0x20, count: 4096) },
+    Refusal(
+      testDescription: "command line too long",
+      options: ["--append=" + String(repeating: "x", count: 2048)], status: .badFile,
+      naming: "2048 bytes"
+    ) { _ in },
+    Refusal(
+      testDescription: "no /proc/cmdline", options: ["--reuse-cmdline"], status: .systemCall,
+      naming: "/proc/cmdline"
+    ) { $0.fileFailures["/proc/cmdline"] = .ioError },
+    Refusal(testDescription: "no tree at all", status: .badFile, naming: "/sys/firmware/fdt") {
+      $0.files["/sys/firmware/fdt"] = nil
+    },
+    Refusal(testDescription: "tree unreadable", status: .badFile, naming: "/sys/firmware/fdt") {
+      $0.fileFailures["/sys/firmware/fdt"] = .permissionDenied
+    },
+    Refusal(testDescription: "iomem unreadable", status: .systemCall, naming: "/proc/iomem") {
+      $0.fileFailures["/proc/iomem"] = .permissionDenied
+    },
+    Refusal(testDescription: "iomem hides", status: .notPermitted, naming: "CAP_SYS_ADMIN") {
+      $0.files["/proc/iomem"] = Array("00000000-00000000 : System RAM\n".utf8)
+    },
+    Refusal(testDescription: "iomem without memory", status: .systemCall, naming: "no System RAM") {
+      $0.files["/proc/iomem"] = Array("09000000-09000fff : pl011\n".utf8)
+    },
+    Refusal(testDescription: "iomem is garbage", status: .systemCall, naming: "line 1") {
+      $0.files["/proc/iomem"] = Array("garbage\n".utf8)
+    },
+    Refusal(testDescription: "page size", status: .unsupported, naming: "8192") {
+      $0.pageSize = 8192
+    },
+    Refusal(testDescription: "no randomness", status: .systemCall, naming: "getrandom") {
+      $0.randomFailure = .noSuchSystemCall
+    },
+    Refusal(testDescription: "not root", status: .notPermitted, naming: "root") {
+      $0.isRoot = false
+    },
+    Refusal(testDescription: "sysctl", status: .notPermitted, naming: "kexec_load_disabled") {
+      $0.files["/proc/sys/kernel/kexec_load_disabled"] = Array("1\n".utf8)
+    },
+    Refusal(testDescription: "lockdown", status: .notPermitted, naming: "locked down") {
+      $0.files["/sys/kernel/security/lockdown"] = Array("none [integrity] confidentiality\n".utf8)
+    },
+    Refusal(testDescription: "no kexec", status: .unsupported, naming: "/sys/kernel/kexec_loaded") {
+      $0.files["/sys/kernel/kexec_loaded"] = nil
+    },
+  ]
+
+  @Test(arguments: refusals)
+  func `A load that cannot be is refused before the slot is touched`(refusal: Refusal) throws {
+    let linux = try FakeLinux.machine()
+    refusal.spoil(linux)
+    let status = Baton.run(["-l", "/boot/Image"] + refusal.options, system: linux)
+    #expect(status == refusal.status)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains(refusal.naming), "\(linux.complaints)")
+    expectOneSentence(linux)
+  }
+
+  @Test(arguments: [
+    (Errno.notPermitted, BatonCommand.ExitStatus.notPermitted, "CAP_SYS_BOOT"),
+    (.noSuchSystemCall, .unsupported, "CONFIG_KEXEC"), (.busy, .systemCall, "try again"),
+    (.noMemory, .noRoom, "too little free memory"),
+    (.addressNotAvailable, .systemCall, "--dry-run"), (.invalidArgument, .systemCall, "--dry-run"),
+    (.ioError, .systemCall, "kexec_load: Input/output error"),
+    (Errno(rawValue: 14), .systemCall, "kexec_load: error 14"),
+  ])
+  func `The kernel's refusal of a load is put into words`(
+    errno: Errno, status: BatonCommand.ExitStatus, words: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecLoadFailure = errno
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == status)
+    #expect(linux.complaints.contains(words), "\(linux.complaints)")
+    expectOneSentence(linux)
+  }
+
+  @Test(arguments: [["-x"], [], ["-l"], ["-e", "-u"], ["-e", "extra"], ["-u", "--initrd=R"]])
+  func `A command line that makes no sense does nothing and points at the help`(
+    arguments: [String]
+  ) throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(arguments, system: linux) == .usage)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("baton --help"))
+    expectOneSentence(linux)
+  }
+
+  private func expectOneSentence(_ linux: FakeLinux) {
+    #expect(linux.complaints.hasPrefix("baton: "))
+    #expect(linux.complaints.filter { $0 == "\n" }.count == 1)
+    #expect(linux.complaints.hasSuffix("\n"))
+    #expect(linux.output == "")
+  }
+}

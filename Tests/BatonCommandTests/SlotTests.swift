@@ -1,0 +1,110 @@
+import BatonCommand
+import LinuxHost
+import Testing
+
+/// What concerns a kernel that is loaded already: `-e`, `-u`, `-S`.
+@Suite struct SlotTests {
+  @Test func `Starting writes the file systems back first, then restarts`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    // A reboot that succeeds does not return: in a test it always fails.
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(linux.effects == [.sync, .reboot])
+    #expect(linux.complaints.contains("reboot: Invalid argument"))
+  }
+
+  @Test func `Starting nothing is answered with no, and nothing is done`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints == "baton: no kernel is loaded; load one with baton -l IMAGE\n")
+  }
+
+  @Test func `Starting takes root`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    linux.isRoot = false
+    #expect(Baton.run(["-e"], system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+  }
+
+  @Test func `Starting is not hindered by what hinders loading`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    linux.files["/proc/sys/kernel/kexec_load_disabled"] = Array("1\n".utf8)
+    _ = Baton.run(["-e"], system: linux)
+    #expect(linux.effects == [.sync, .reboot])
+  }
+
+  @Test func `Unloading gives the kernel no segments`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.effects == [.kexecLoad(slot: .normal, entry: 0, segments: [])])
+    #expect(linux.complaints == "")
+  }
+
+  @Test(arguments: [
+    ("/proc/sys/kernel/kexec_load_disabled", "1\n", "kexec_load_disabled"),
+    ("/sys/kernel/security/lockdown", "none integrity [confidentiality]\n", "locked down"),
+  ])
+  func `Unloading is refused for the reasons for which the kernel refuses it`(
+    path: String, content: String, naming: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files[path] = Array(content.utf8)
+    #expect(Baton.run(["-u"], system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains(naming))
+  }
+
+  @Test(arguments: [
+    (Errno.notPermitted, BatonCommand.ExitStatus.notPermitted), (.noSuchSystemCall, .unsupported),
+    (.busy, .systemCall),
+  ])
+  func `The kernel's refusal of an unload has its status`(
+    errno: Errno, status: BatonCommand.ExitStatus
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecLoadFailure = errno
+    #expect(Baton.run(["-u"], system: linux) == status)
+    #expect(linux.complaints.hasPrefix("baton: "))
+  }
+
+  @Test(arguments: [
+    (
+      "0\n", "0\n", BatonCommand.ExitStatus.negative,
+      "next kernel: not loaded\ncrash kernel: not loaded\n"
+    ),
+    ("1\n", "0\n", .success, "next kernel: loaded: baton -e starts it\ncrash kernel: not loaded\n"),
+    ("0\n", "1\n", .negative, "next kernel: not loaded\ncrash kernel: loaded\n"),
+    ("1\n", "1\n", .success, "next kernel: loaded: baton -e starts it\ncrash kernel: loaded\n"),
+  ])
+  func `The status is told in words for both slots; the normal one decides`(
+    normal: String, crash: String, status: BatonCommand.ExitStatus, words: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.isRoot = false
+    linux.files["/sys/kernel/kexec_loaded"] = Array(normal.utf8)
+    linux.files["/sys/kernel/kexec_crash_loaded"] = Array(crash.utf8)
+    #expect(Baton.run(["-S"], system: linux) == status)
+    #expect(linux.output == words)
+    #expect(linux.complaints == "")
+    #expect(linux.effects.isEmpty)
+  }
+
+  @Test(arguments: [["-S"], ["-u"], ["-e"]])
+  func `A kernel without kexec is named as such`(arguments: [String]) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = nil
+    #expect(Baton.run(arguments, system: linux) == .unsupported)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("/sys/kernel/kexec_loaded"))
+  }
+
+  @Test func `The version names the stage's build id`() throws {
+    let linux = FakeLinux()
+    #expect(Baton.run(["-v"], system: linux) == .success)
+    #expect(
+      linux.output.wholeMatch(of: /baton [0-9]+\.[0-9]+\.[0-9]+ \(stage [0-9a-f]{40}\)\n/) != nil)
+  }
+}

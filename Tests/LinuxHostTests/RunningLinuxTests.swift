@@ -1,0 +1,98 @@
+import Foundation
+import LinuxHost
+import Testing
+
+/// The real system calls, as far as an unprivileged test on any Linux may make them.
+@Suite struct RunningLinuxTests {
+  private let linux = RunningLinux()
+
+  @Test func `A file is mapped byte for byte`() throws {
+    try inDirectory { directory in
+      let content = (0..<100_001).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+      let path = directory + "/file"
+      try Data(content).write(to: URL(fileURLWithPath: path))
+      let file = try linux.map(path)
+      #expect(file.byteCount == content.count)
+      #expect(file.withBytes { bytes in bytes.byteOffsets.map { byte(bytes, $0) } } == content)
+    }
+  }
+
+  @Test func `What cannot be mapped is refused with the reason`() throws {
+    try inDirectory { directory in
+      #expect(refusal(mapping: directory + "/none") == .noSuchFile)
+      #expect(refusal(mapping: directory) == .isDirectory)
+      let empty = directory + "/empty"
+      try Data().write(to: URL(fileURLWithPath: empty))
+      #expect(refusal(mapping: empty) == .invalidArgument)
+      #expect(refusal(mapping: empty + "/below") == .notDirectory)
+      #expect(refusal(mapping: "/dev/null") == .invalidArgument)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `A named pipe without a writer is refused at once`() throws {
+    try inDirectory { directory in
+      let pipe = directory + "/pipe"
+      // Sound: the path is a string that lives for the call.
+      let status = unsafe mkfifo(pipe, 0o600)
+      try #require(status == 0)
+      #expect(refusal(mapping: pipe) == .invalidArgument)
+    }
+  }
+
+  @Test func `Bytes of memory are mapped as they are`() throws {
+    let memory = try MappedFile(copying: [1, 2, 3])
+    #expect(memory.withBytes { bytes in bytes.byteOffsets.map { byte(bytes, $0) } } == [1, 2, 3])
+    #expect(throws: Errno.invalidArgument) { _ = try MappedFile(copying: []).byteCount }
+  }
+
+  @Test func `A file without a size is read to its end`() throws {
+    let version = try linux.read("/proc/version")
+    #expect(version.starts(with: "Linux version ".utf8))
+    #expect(version.last == UInt8(ascii: "\n"))
+    // More than one read's worth.
+    try inDirectory { directory in
+      let content = [UInt8](repeating: 0x5A, count: 70_000)
+      try Data(content).write(to: URL(fileURLWithPath: directory + "/file"))
+      #expect(try linux.read(directory + "/file") == content)
+    }
+  }
+
+  @Test func `What cannot be read is refused with the reason`() throws {
+    #expect(throws: Errno.noSuchFile) { try linux.read("/proc/no such file") }
+    #expect(throws: Errno.isDirectory) { try linux.read("/proc") }
+  }
+
+  @Test func `Random bytes are as many as asked for, and others each time`() throws {
+    let first = try linux.randomBytes(64)
+    #expect(first.count == 64)
+    #expect(try linux.randomBytes(64) != first)
+    #expect(try linux.randomBytes(0).isEmpty)
+  }
+
+  @Test func `The page size is a power of two that a granule has`() {
+    #expect([4096, 16384, 65536].contains(linux.pageSize))
+  }
+
+  private func refusal(mapping path: String) -> Errno? {
+    do throws(Errno) {
+      _ = try linux.map(path).byteCount
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func byte(_ bytes: RawSpan, _ offset: Int) -> UInt8 {
+    // Sound: the offset is one of the span's.
+    unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+
+  private func inDirectory(_ body: (String) throws -> Void) throws {
+    let directory = FileManager.default.temporaryDirectory.path + "/" + UUID().uuidString
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try body(directory)
+  }
+}
