@@ -8,8 +8,8 @@ enum LoadCommandLine {
   /// The bytes without a terminator, or nil to leave the tree's own in place: nothing was asked for
   /// and the tree is the user's.
   ///
-  /// As in kexec-tools, `--reuse-cmdline` comes first, `--append` after it; with the running
-  /// kernel's tree and neither, the command line is empty.
+  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`,
+  /// `--append` after it; with the running kernel's tree and neither, the command line is empty.
   static func resolve<System: LinuxSystem>(
     _ invocation: Invocation, system: System
   ) throws(BatonError) -> [UInt8]? {
@@ -19,6 +19,7 @@ enum LoadCommandLine {
         throw .commandLineUnreadable(error)
       }
       while let last = line.last, last == 0 || last == 0x0A || last == 0x20 { line.removeLast() }
+      line = withoutBootImage(line)
     }
     if let appended = invocation.commandLine {
       if !line.isEmpty, !appended.isEmpty { line.append(0x20) }
@@ -31,5 +32,12 @@ enum LoadCommandLine {
       return nil
     }
     return line
+  }
+
+  /// The line without the words by which a boot loader says what it has started: this time it is
+  /// not what is started.
+  private static func withoutBootImage(_ line: [UInt8]) -> [UInt8] {
+    let words = line.split(separator: 0x20, omittingEmptySubsequences: true)
+    return Array(words.filter { !$0.starts(with: "BOOT_IMAGE=".utf8) }.joined(separator: [0x20]))
   }
 }

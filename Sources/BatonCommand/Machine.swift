@@ -31,8 +31,8 @@ struct Machine {
       throw .pageSize(system.pageSize)
     }
     self.granule = granule
-    level = Self.level(system)
     tree = try Self.runningTree(system)
+    level = Self.level(system, timers: Self.timers(tree))
 
     var warnings: [String] = []
     if level == .unknown {
@@ -66,9 +66,25 @@ struct Machine {
     }
   }
 
-  private static func level<System: LinuxSystem>(_ system: System) -> RunningLevel {
+  /// The running kernel's timers: its own tree's numbers, where it has them.
+  private static func timers(_ tree: DeviceTree?) -> RunningLevel.TimerInterrupts {
+    do throws(DeviceTreeContentError) {
+      guard let timers = try tree?.armTimerInterrupts(), let virtual = timers.virtual,
+        let physical = timers.nonSecurePhysical, let hypervisor = timers.hypervisorPhysical
+      else { return .baseSystemArchitecture }
+      return RunningLevel.TimerInterrupts(
+        virtual: UInt64(virtual), nonSecurePhysical: UInt64(physical),
+        hypervisorPhysical: UInt64(hypervisor))
+    } catch {
+      return .baseSystemArchitecture
+    }
+  }
+
+  private static func level<System: LinuxSystem>(
+    _ system: System, timers: RunningLevel.TimerInterrupts
+  ) -> RunningLevel {
     do throws(Errno) {
-      return RunningLevel(interrupts: try system.read("/proc/interrupts"))
+      return RunningLevel(interrupts: try system.read("/proc/interrupts"), timers: timers)
     } catch {
       return .unknown
     }

@@ -10,19 +10,38 @@ public enum RunningLevel: Sendable, Hashable {
   /// Nothing tells.
   case unknown
 
+  /// The timers' interrupt numbers, as the interrupt controller counts them.
+  public struct TimerInterrupts: Sendable, Hashable {
+    public var virtual: UInt64
+    public var nonSecurePhysical: UInt64
+    public var hypervisorPhysical: UInt64
+
+    public init(virtual: UInt64, nonSecurePhysical: UInt64, hypervisorPhysical: UInt64) {
+      self.virtual = virtual
+      self.nonSecurePhysical = nonSecurePhysical
+      self.hypervisorPhysical = hypervisorPhysical
+    }
+
+    /// Those of the Arm Base System Architecture (Arm DEN 0094), which nearly all firmware follows.
+    public static var baseSystemArchitecture: TimerInterrupts {
+      TimerInterrupts(virtual: 27, nonSecurePhysical: 30, hypervisorPhysical: 26)
+    }
+  }
+
   /// Finds the level from /proc/interrupts.
   ///
   /// A program cannot read CurrentEL, but the kernel's choice of timer gives it away
   /// (drivers/clocksource/arm_arch_timer.c): the virtual timer at EL1, the non-secure physical one
-  /// where it was booted at EL2, the hypervisor's where it runs there. The interrupt numbers are
-  /// those of the Arm Base System Architecture, which firmware follows; where another number
+  /// where it was booted at EL2, the hypervisor's where it runs there. Where none of `timers`
   /// stands, the level is unknown.
   ///
   /// ```
   ///            CPU0       CPU1
   ///  11:       2613       1891     GICv3  30 Level     arch_timer
   /// ```
-  public init(interrupts text: [UInt8]) {
+  public init(
+    interrupts text: [UInt8], timers: TimerInterrupts = .baseSystemArchitecture
+  ) {
     self = .unknown
     for line in TextLines(text) {
       let words = line.words
@@ -31,9 +50,9 @@ public enum RunningLevel: Sendable, Hashable {
       // trigger.
       for word in words.dropLast().suffix(2).reversed() {
         switch word.number(radix: 10) {
-        case 27: self = .el1
-        case 30: self = .el2
-        case 26: self = .el2Host
+        case timers.virtual: self = .el1
+        case timers.nonSecurePhysical: self = .el2
+        case timers.hypervisorPhysical: self = .el2Host
         default: continue
         }
         return

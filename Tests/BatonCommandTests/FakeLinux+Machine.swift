@@ -8,7 +8,7 @@ extension FakeLinux {
     linux.files = [
       "/boot/Image": kernelImage,
       "/boot/initrd": (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31) },
-      "/proc/cmdline": Array("console=ttyAMA0 root=/dev/vda1\n".utf8),
+      "/proc/cmdline": Array("BOOT_IMAGE=/vmlinuz console=ttyAMA0 root=/dev/vda1\n".utf8),
       "/proc/interrupts": Array(
         "           CPU0\n 11:       2613     GICv3  30 Level     arch_timer\n".utf8),
       "/proc/iomem": Array(

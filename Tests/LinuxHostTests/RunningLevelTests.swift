@@ -62,4 +62,13 @@ import Testing
   func `Text without the timer tells nothing`(text: String) {
     #expect(RunningLevel(interrupts: Array(text.utf8)) == .unknown)
   }
+
+  @Test("A machine with timers of other numbers is understood by them")
+  func otherNumbers() {
+    let text = " 11:       2613     GICv3  23 Level     arch_timer\n"
+    let timers = RunningLevel.TimerInterrupts(
+      virtual: 20, nonSecurePhysical: 23, hypervisorPhysical: 24)
+    #expect(RunningLevel(interrupts: Array(text.utf8), timers: timers) == .el2)
+    #expect(RunningLevel(interrupts: Array(text.utf8)) == .unknown)
+  }
 }
