@@ -165,9 +165,12 @@ private struct ParsedOptions {
     _ vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   ) -> String {
     let letter = linux_option_refused()
-    if letter > 0, letter < 256 {
+    if letter > 0, letter < 128 {
       return "-" + String(Character(Unicode.Scalar(UInt8(truncatingIfNeeded: letter))))
     }
+    // A byte of a letter of several, numbered differently by each C library; nor does it say which
+    // word that was, for the word is not finished.
+    if letter != 0, CommandOption.Name(rawValue: letter) == nil { return "-\u{FFFD}" }
     guard let word = unsafe vector[Int(linux_option_index()) - 1] else { return "" }
     return unsafe String(cString: word)
   }
