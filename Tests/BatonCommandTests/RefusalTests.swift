@@ -112,7 +112,7 @@ import Testing
 
   @Test(arguments: [
     (Errno.notPermitted, BatonCommand.ExitStatus.notPermitted, "CAP_SYS_BOOT"),
-    (.noSuchSystemCall, .unsupported, "CONFIG_KEXEC"), (.busy, .systemCall, "try again"),
+    (.noSuchSystemCall, .unsupported, "CONFIG_KEXEC"), (.busy, .systemCall, "another program"),
     (.noMemory, .noRoom, "too little free memory"),
     (.addressNotAvailable, .systemCall, "--dry-run"), (.invalidArgument, .systemCall, "--dry-run"),
     (.ioError, .systemCall, "kexec_load: Input/output error"),
