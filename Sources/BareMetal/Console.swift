@@ -52,20 +52,22 @@ public struct Console {
   /// Ends the line and waits until it has left the port, so that a reset does not cut it off.
   public mutating func endLine() {
     write("\r\n")
-    wait(until: PL011.Flags.busy)
+    // A full FIFO of a slow line takes longer than a byte.
+    wait(until: PL011.Flags.busy, fractionOfSecond: 10)
   }
 
   private mutating func write(_ byte: UInt8) {
-    wait(until: PL011.Flags.transmitFIFOFull)
+    wait(until: PL011.Flags.transmitFIFOFull, fractionOfSecond: 50)
     guard works else { return }
     baton_mmio_write32(base + PL011.dataRegister, UInt32(byte))
   }
 
-  /// Waits until `flag` is clear, for at most 20 ms by the architectural counter, and for a number
-  /// of reads that takes at least as long where firmware has not said how fast that counter runs.
-  private mutating func wait(until flag: UInt32) {
+  /// Waits until `flag` is clear, for at most this part of a second by the architectural counter,
+  /// and for a number of reads that takes at least as long where firmware has not said how fast
+  /// that counter runs.
+  private mutating func wait(until flag: UInt32, fractionOfSecond: UInt64) {
     guard works else { return }
-    let limit = baton_read_cntfrq_el0() / 50
+    let limit = baton_read_cntfrq_el0() / fractionOfSecond
     let start = baton_read_cntvct_el0()
     var reads: UInt32 = 0
     while baton_mmio_read32(base + PL011.flagRegister) & flag != 0 {

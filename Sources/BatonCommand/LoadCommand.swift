@@ -55,6 +55,7 @@ struct LoadCommand<System: LinuxSystem> {
         selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize))
     let blob = try next.serialized(initrd: layout.placement.initrd)
     let plan = kernel.withBytes { kernel in
+      // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
         lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation)
@@ -86,8 +87,10 @@ struct LoadCommand<System: LinuxSystem> {
           ram: machine.memory.systemRAM, console: console, pieceCount: pieceCount,
           placement: PlacementRequest(
             available: machine.memory.available, runningKernel: machine.memory.kernelImage,
-            // What the translation tables reach.
-            bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 48)),
+            // What the translation tables reach, without the first page: in the stage, whose
+            // pointers are physical addresses, address 0 is no pointer.
+            bounds: PhysicalRange(
+              PhysicalAddress(machine.granule.pageSize), upTo: PhysicalAddress(1 << 48)),
             pageSize: machine.granule.pageSize,
             kernel: KernelRequirements(
               textOffset: header.textOffset, memorySize: header.imageSize,

@@ -16,7 +16,7 @@ public struct HandoffBlockView {
     case badChecksum(expected: UInt64, found: UInt64)
   }
 
-  /// The largest block: with 1 MiB pieces it describes 8 GiB.
+  /// The largest block in bytes: with pieces of 1 MiB it describes about 10 GiB.
   public static let maximumSize: UInt32 = 512 << 10
 
   private let base: UnsafeRawPointer

@@ -76,7 +76,9 @@ private func words(
     size: UInt64(min(section.file_size, stride)))
 }
 
-/// Memory by its physical address, MMU off or identity-mapped; `size` is cut to whole words.
+/// Memory by its physical address, the MMU being off; `size` is cut to whole words.
+///
+/// Sound where `address` is 8-byte aligned and as much memory can be read from there.
 private func words(at address: UInt64, size: UInt64) -> UnsafeBufferPointer<UInt64> {
   unsafe UnsafeBufferPointer(
     start: UnsafePointer(bitPattern: UInt(address)), count: Int(size / 8))

@@ -32,7 +32,7 @@ struct baton_departure {
     uint64_t ttbr0;
     uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2
     uint64_t vbar;
-    uint64_t reserved;
+    uint64_t tcr2;  // 0 where the CPU has none
 };
 
 _Noreturn void baton_leave(const struct baton_departure *departure);

@@ -14,8 +14,6 @@
 // change of meaning takes a new version; a stage refuses a version that it does not know.
 #pragma once
 
-#include <stdint.h>
-
 #define BATON_BLOCK_MAGIC 0x4b434f4c424e5442ull  // "BTNBLOCK" in memory
 #define BATON_BLOCK_VERSION 1
 
@@ -31,10 +29,16 @@
 #define BATON_PSCI_SMC 1
 #define BATON_PSCI_HVC 2
 
+// PSCI's function number (Arm DEN 0022).
+#define BATON_PSCI_SYSTEM_RESET 0x84000009
+
 // baton_piece.segment
 #define BATON_SEGMENT_KERNEL 0
 #define BATON_SEGMENT_INITRD 1
 #define BATON_SEGMENT_DEVICE_TREE 2
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
 
 // What the stage needs in order to say that something is wrong and to reset. There are two copies,
 // one in the stage's first page and one in the block, each with its own checksum, so that whatever
@@ -111,3 +115,4 @@ _Static_assert(sizeof(struct baton_piece) == 48, "piece layout");
 _Static_assert(sizeof(struct baton_extent) == 24, "extent layout");
 _Static_assert(__builtin_offsetof(struct baton_handoff_block, checksum) == 16, "block layout");
 _Static_assert(sizeof(struct baton_handoff_block) % 8 == 0, "block alignment");
+#endif
