@@ -28,6 +28,29 @@ import Testing
     }
   }
 
+  /// A redistributor whose LPIs cannot be switched off: in a flash, which takes no writes but
+  /// commands, so that what is programmed stays.
+  private static func plantStuckLPIs(
+    _ stage: inout StageInMemory, propertyTable: UInt64, pendingTable: UInt64
+  ) throws {
+    let frame = PhysicalAddress(0x400_0000)
+    // GICR_CTLR, GICR_TYPER, GICR_PROPBASER (16 bits of interrupts), GICR_PENDBASER, GICR_PIDR2
+    let registers: [(UInt64, UInt64)] = [
+      (0, 0x01), (8, 0x11), (0x70, propertyTable | 15), (0x78, pendingTable), (0xFFE8, 0x3B),
+    ]
+    for (offset, value) in registers {
+      for byte in 0..<8 as Range<UInt64> {
+        for write in [0x40, UInt8(truncatingIfNeeded: value >> (8 * byte))] {
+          try stage.stub.write([write], to: frame + offset + byte)
+        }
+      }
+    }
+    try stage.stub.write([0xFF], to: frame)
+    let regions = Int(stage.block[StageInMemory.word(\.redistributors)] & 0xFFFF_FFFF) / 8
+    stage.block[regions] = frame.rawValue
+    try stage.store()
+  }
+
   private static var plights: [Plight] {
     [
       Plight(name: "console where nothing is", message: nil) { stage in
@@ -96,17 +119,13 @@ import Testing
         stage.block[StageInMemory.word(\.record)] = scratch.rawValue
         try stage.store()
       },
-      Plight(name: "LPIs that stay on", message: "keeps its LPIs on") { stage in
-        // A flash takes no writes but commands: what is programmed stays.
-        let frame = PhysicalAddress(0x400_0000)
-        let registers: [(UInt64, UInt8)] = [(0, 0x01), (8, 0x11), (0xFFE8, 0x3B)]
-        for (offset, value) in registers {
-          for byte in [0x40, value] { try stage.stub.write([byte], to: frame + offset) }
-        }
-        try stage.stub.write([0xFF], to: frame)
-        let regions = Int(stage.block[StageInMemory.word(\.redistributors)] & 0xFFFF_FFFF) / 8
-        stage.block[regions] = frame.rawValue
-        try stage.store()
+      Plight(
+        name: "LPIs that stay on, tables in the kernel",
+        message: "keeps its LPIs on, and has a table in what was loaded, at 0x"
+      ) { stage in
+        try plantStuckLPIs(
+          &stage, propertyTable: stage.block[StageInMemory.word(\.entry)] + 0x10000,
+          pendingTable: scratch.rawValue)
       },
       exception(at: "stage_prepare", "undefined instruction at 0x0"),
       exception(at: "baton_translation_on", "undefined instruction at 0x0"),
@@ -140,6 +159,65 @@ import Testing
           }
         }
       }
+    }
+  }
+
+  /// What the stage wrote is read at the next kernel's first instruction, which has then to live
+  /// with it.
+  @Test func tablesOfLPIsThatStayOnAreReservedAndARecordIsLeft() async throws {
+    let workspace = Workspace()
+    let handoff = try Handoff(debian: "6.1", in: workspace)
+    try await HostFile.withTemporaryDirectory { directory in
+      let snapshot = try await GuestSlots.shared.withGuest {
+        try await StageSnapshot(of: handoff, in: directory, workspace)
+      }
+      let tree = try #require(snapshot.listing.ranges[.dtb])
+      let recordSize = MemoryLayout<baton_handoff_record>.size
+      let run = try await GuestSlots.shared.withGuest {
+        try await snapshot.run { stub in
+          var stage = try StageInMemory(stub, snapshot.listing)
+          try Self.plantStuckLPIs(&stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000)
+          let entry = PhysicalAddress(stage.block[StageInMemory.word(\.entry)])
+          try stub.run(to: entry)
+          let offset = try stub.read(tree.start + 16, count: 4).reduce(0) { $0 << 8 | UInt64($1) }
+          let map = try stub.read(tree.start + offset, count: 48)
+          let words = stride(from: 0, to: 48, by: 8).map { start in
+            map[start..<(start + 8)].reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+          }
+          #expect(words == [0x5800_0000, 65536 - 8192, 0x5810_0000, 8192, 0, 0])
+        }
+      }
+      #expect(run.end == .poweredOff, "\(run.lastLines)")
+      let recorded = try await GuestSlots.shared.withGuest {
+        try await snapshot.run(timeLimit: .seconds(30)) { stub in
+          var stage = try StageInMemory(stub, snapshot.listing)
+          let place = PhysicalAddress((tree.end.rawValue - UInt64(recordSize)) & ~3)
+          stage.block[StageInMemory.word(\.record)] = place.rawValue
+          try stage.store()
+          let plan = stage.block[Int(BATON_BLOCK_CHECKSUM_OFFSET) / 8]
+          let before = try stub.read(place, count: recordSize)
+          try stub.run(to: PhysicalAddress(stage.block[StageInMemory.word(\.entry)]))
+          let bytes = try stub.read(place, count: recordSize)
+          // The strings that the record was planted over, for the next kernel.
+          try stub.write(before, to: place)
+          // Sound: as many bytes as the struct has, which holds integers only.
+          let record = unsafe bytes.withUnsafeBytes {
+            unsafe $0.loadUnaligned(as: baton_handoff_record.self)
+          }
+          #expect(record.magic == BATON_RECORD_MAGIC)
+          #expect(record.version == UInt32(BATON_RECORD_VERSION))
+          #expect(Int(record.size) == recordSize)
+          #expect(record.counter_frequency == 62_500_000)
+          #expect(record.plan_digest == plan)
+          #expect(record.bytes_moved == 0 && record.bytes_verified > 27_000_000)
+          let times = [
+            record.entered, record.translation_on, record.moved, record.verified, record.left,
+          ]
+          #expect(times == times.sorted() && times[0] > 0, "\(times)")
+          #expect(record.verified > record.moved)
+        }
+      }
+      #expect(recorded.end == .poweredOff, "\(recorded.lastLines)")
     }
   }
 

@@ -118,6 +118,9 @@ struct baton_handoff_block {
 
     // Where LPIs have to be switched off.
     struct baton_array redistributors;
+
+    // What the next kernel takes from its first byte on, beyond what is loaded.
+    uint64_t kernel_memory_size;
 };
 
 // Offsets that the checksum and the tests rely on.
