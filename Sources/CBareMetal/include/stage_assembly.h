@@ -3,7 +3,7 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 144
+#define STAGE_CONTEXT_SIZE 432
 
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stdint.h>
@@ -37,11 +37,25 @@ struct baton_departure {
 
 _Noreturn void baton_leave(const struct baton_departure *departure);
 
+// Memory that the next kernel has to leave alone: the tables of redistributors that keep their LPIs
+// on. A property table for all, and a pending table a CPU.
+struct baton_reservation {
+    uint64_t start;
+    uint64_t size;
+};
+
+struct baton_reservations {
+    uint64_t count;
+    struct baton_reservation entries[17];
+};
+
 // What the Swift before the MMU is on (stage_prepare) hands to the one after (stage_execute), on
 // the stack that entry.S sets up.
 struct baton_stage_context {
     struct baton_regime_registers regime;  // first: entry.S passes it on
     struct baton_departure departure;
+    uint64_t entered;  // CNTVCT_EL0
+    struct baton_reservations reservations;
 };
 
 _Static_assert(
