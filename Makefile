@@ -1,6 +1,6 @@
 # Every door of the project. Each target does its own set-up; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench test dist stage baton checks lab format lint clean
+.PHONY: help setup setup-all run bench matrix test dist stage baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -20,6 +20,9 @@ help: ## This list
 setup: ## Host packages and the arm64 pieces that the machine lacks
 	@Scripts/setup
 
+setup-all:
+	@Scripts/setup --all
+
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
 	$(call say,handing over)
 	@.build/debug/lab run $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(INITRD),--initrd '$(INITRD)')
@@ -28,7 +31,11 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 	$(call say,handing over four times)
 	@.build/debug/lab bench
 
-test: setup dist checks lab ## Everything: libraries, binaries, guests
+matrix: setup-all dist lab ## Every kernel on every machine, with a table at the end: minutes
+	$(call say,handing over on every machine)
+	@.build/debug/lab matrix
+
+test: setup-all dist checks lab ## Everything: libraries, binaries, guests
 	$(call say,building the tests)
 	@$(SWIFT) build --quiet --build-tests
 	$(call say,testing)
