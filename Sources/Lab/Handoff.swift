@@ -26,10 +26,12 @@ public struct Handoff: Sendable {
     self.secondKernel = secondKernel
   }
 
-  /// Debian's kernel, to itself.
-  public init(debian series: String, in workspace: Workspace) throws(LabError) {
-    let kernel = try workspace.kernel(series)
-    self.init(firstKernel: kernel, secondKernel: kernel)
+  /// Debian's kernel of a series ("6.1"), to that of another, or to itself.
+  public init(
+    debian series: String, to next: String? = nil, in workspace: Workspace
+  ) throws(LabError) {
+    self.init(
+      firstKernel: try workspace.kernel(series), secondKernel: try workspace.kernel(next ?? series))
   }
 
   /// The second kernel's command line.
@@ -111,7 +113,8 @@ public struct Handoff: Sendable {
       return HandoffReport(
         tool: tool, verified: verified, listing: PlanListing(seen.loadLines),
         stageLine: seen.stageLine, commandLine: seen.commandLine ?? "",
-        startedAtEL2: seen.startedAtEL2,
+        startedLevel: seen.startedLevel, processors: seen.processors,
+        usesHostExtensions: seen.usesHostExtensions,
         measurement: try HandoffMeasurement(EventLog(HostFile.text(of: log)), tool: tool),
         run: run)
     }

@@ -10,3 +10,5 @@ struct LabCommand: AsyncParsableCommand {
 }
 
 extension Handoff.Tool: ExpressibleByArgument {}
+extension Machine.Level: ExpressibleByArgument {}
+extension Machine.GIC: ExpressibleByArgument {}
