@@ -91,8 +91,7 @@ public struct Machine: Sendable {
     if let plugin {
       var option = plugin.library + ",log=" + plugin.log
       if let stage = plugin.stage { option += ",stage=" + stage }
-      // One CPU at a time: the plugin writes a line in two parts, and counts then repeat.
-      result += ["-plugin", option, "-accel", "tcg,thread=single"]
+      result += ["-plugin", option]
     }
     return result
   }
