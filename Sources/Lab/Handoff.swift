@@ -15,6 +15,8 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
+  /// Bytes, a multiple of four, by which the lab's own initial file system is made larger.
+  public var ballast = 0
   /// What the machine is like; the scenario sets what it boots.
   public var machine = Machine()
   /// Set anew for each handoff, on the second kernel's command line: proof that the second kernel
@@ -62,7 +64,8 @@ public struct Handoff: Sendable {
     if let secondInitrd {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
-      initrd = try await Userland.second(busybox: busybox, files: tool == .baton ? files : [])
+      initrd = try await Userland.second(
+        busybox: busybox, files: tool == .baton ? files : [], ballast: ballast)
     }
     files.append(("lab/kernel", try HostFile.bytes(of: secondKernel)))
     files.append(("lab/initrd", initrd))

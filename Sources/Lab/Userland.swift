@@ -52,9 +52,11 @@ enum Userland {
   }
 
   /// The second kernel's: says that it is there and what it was told, and switches the machine
-  /// off. Compressed, as distributions' are.
+  /// off. Compressed, as distributions' are, but for `ballast`.
+  ///
+  /// - Parameter ballast: bytes in front that mean nothing to the kernel.
   static func second(
-    busybox: String, files: [(path: String, contents: [UInt8])]
+    busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int
   ) async throws -> [UInt8] {
     var image = try base(busybox: busybox)
     for file in files { image.addFile(file.path, file.contents) }
@@ -75,6 +77,7 @@ enum Userland {
       throw LabError.programFailed(
         name: "gzip", status: result.terminationStatus.description, message: result.standardError)
     }
-    return result.standardOutput
+    // Linux skips zeros before an archive.
+    return [UInt8](repeating: 0, count: ballast) + result.standardOutput
   }
 }

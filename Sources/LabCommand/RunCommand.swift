@@ -20,10 +20,13 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "Your own initial file system for the next kernel, instead of the lab's.")
   var initrd: String?
 
+  @Option(help: "MiB by which the lab's initial file system is made larger.")
+  var ballast = 0
+
   @Option(help: "The series of the Debian kernel that boots first.")
   var machineKernel = "6.1"
 
-  @Option(help: "The series of the Debian kernel to hand over to; that which boots first if not given.")
+  @Option(help: "The series of the Debian kernel to hand over to; the first's if not given.")
   var nextKernel: String?
 
   @Option(help: "Where firmware leaves the CPU to the first kernel: el1, el2 or vhe.")
@@ -50,6 +53,7 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let workspace = Workspace()
     var handoff = try Handoff(debian: machineKernel, to: nextKernel, in: workspace)
+    handoff.ballast = ballast << 20
     handoff.machine.level = level
     handoff.machine.cpu = cpu
     handoff.machine.gic = gic
