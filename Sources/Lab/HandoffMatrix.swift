@@ -36,9 +36,17 @@ public struct HandoffMatrix: Sendable {
       cells.append(
         MatrixCell(kernel) {
           $0.level = .vhe
-          $0.cpu = "max"
+          // With 52-bit addresses of 4 KiB pages, 6.12's kexec_load(2) itself dies, whoever calls
+          // it: it follows the fifth level where its linear map's copy has none.
+          $0.cpu = kernel == "6.12" ? "max,lpa2=off" : "max"
         })
     }
+    // As the next kernel, it may have them.
+    cells.append(
+      MatrixCell("6.1", to: "6.12") {
+        $0.level = .vhe
+        $0.cpu = "max"
+      })
   }
 
   /// Runs all cells, as many at a time as there are processors for.
