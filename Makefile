@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, baton.
 .NOTPARALLEL:
-.PHONY: help setup run bench test dist stage baton checks lab format lint clean
+.PHONY: help setup setup-all run bench matrix test dist stage baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -22,6 +22,9 @@ help: ## This list
 setup: ## Host packages and the arm64 pieces that the machine lacks
 	@Scripts/setup
 
+setup-all:
+	@Scripts/setup --all
+
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
 	$(call say,handing over)
 	@.build/debug/lab run $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(INITRD),--initrd '$(INITRD)')
@@ -30,7 +33,11 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 	$(call say,handing over four times)
 	@.build/debug/lab bench
 
-test: setup dist checks lab ## Everything: libraries, binaries, guests
+matrix: setup-all dist lab ## Every kernel on every machine, with a table at the end: minutes
+	$(call say,handing over on every machine)
+	@.build/debug/lab matrix
+
+test: setup-all dist checks lab ## Everything: libraries, binaries, guests
 	$(call say,building the tests)
 	@$(SWIFT) build --quiet --build-tests
 	$(call say,testing)

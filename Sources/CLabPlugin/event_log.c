@@ -68,7 +68,15 @@ static uint64_t stage_size, stage_start;
 
 static struct qemu_plugin_register *general[32];
 static struct qemu_plugin_register *pstate;
-static GByteArray *buffer;
+
+// CPUs run in threads of their own: each has a buffer, and writes a line under the log's own lock.
+static _Thread_local GByteArray *buffer;
+
+static GByteArray *emptied_buffer(void) {
+  if (!buffer) buffer = g_byte_array_new();
+  g_byte_array_set_size(buffer, 0);
+  return buffer;
+}
 
 // ---- The log -----------------------------------------------------------------------------------
 
@@ -83,21 +91,27 @@ static uint64_t accesses_with_caches_off(void) {
   return sum;
 }
 
-// Begins a line. `remaining`: instructions of the block after the event's own, counted already.
+// Begins a line, which `end` ends. `remaining`: instructions of the block after the event's own,
+// counted already.
 static void begin(const char *kind, unsigned vcpu, uint64_t remaining) {
+  flockfile(event_log);
   fprintf(
     event_log, "%s %" PRIu64 " %u %" PRIu64 " %" PRIu64, kind,
     qemu_plugin_u64_sum(instructions()) - remaining, vcpu,
     qemu_plugin_u64_get(instructions(), vcpu) - remaining, accesses_with_caches_off());
 }
 
+static void end(void) {
+  putc('\n', event_log);
+  funlockfile(event_log);
+}
+
 // ---- Registers ---------------------------------------------------------------------------------
 
 static uint64_t read_register(struct qemu_plugin_register *handle) {
   if (!handle) return 0;
-  g_byte_array_set_size(buffer, 0);
   uint64_t value = 0;
-  int size = qemu_plugin_read_register(handle, buffer);
+  int size = qemu_plugin_read_register(handle, emptied_buffer());
   memcpy(&value, buffer->data, size > 8 ? 8 : size < 0 ? 0 : (size_t)size);
   return value;
 }
@@ -128,7 +142,8 @@ static void stored(
   struct qemu_plugin_hwaddr *physical = qemu_plugin_get_hwaddr(info, address);
   if (!physical || qemu_plugin_hwaddr_phys_addr(physical) != uart) return;
   begin("uart", vcpu, (uintptr_t)remaining);
-  fprintf(event_log, " %02x\n", qemu_plugin_mem_get_value(info).data.u8);
+  fprintf(event_log, " %02x", qemu_plugin_mem_get_value(info).data.u8);
+  end();
 }
 
 // A place in the guest's code that is an event when it is executed.
@@ -165,13 +180,15 @@ static void system_register_written(unsigned vcpu, void *userdata) {
   became(state, vcpu, level, cacheable);
   if (level == 1) became(state, vcpu, 0, cacheable);
   begin("sctlr", vcpu, place->remaining);
-  fprintf(event_log, " %u %" PRIx64 " %" PRIx64 "\n", level, place->pc, value);
+  fprintf(event_log, " %u %" PRIx64 " %" PRIx64, level, place->pc, value);
+  end();
 }
 
 static void entered(unsigned vcpu, void *userdata) {
   const place_t *place = userdata;
   begin(place->kind, vcpu, place->remaining);
-  fprintf(event_log, " %u %" PRIx64 "\n", place->level, place->pc);
+  fprintf(event_log, " %u %" PRIx64, place->level, place->pc);
+  end();
 }
 
 // ---- Translation -------------------------------------------------------------------------------
@@ -198,8 +215,7 @@ static bool is_system_register_write(uint32_t word, place_t *place) {
 }
 
 static bool guest_memory_is(uint64_t address, const void *expected, size_t size) {
-  g_byte_array_set_size(buffer, 0);
-  return qemu_plugin_read_memory_vaddr(address, buffer, size) && buffer->len >= size &&
+  return qemu_plugin_read_memory_vaddr(address, emptied_buffer(), size) && buffer->len >= size &&
     !memcmp(buffer->data, expected, size);
 }
 
@@ -255,7 +271,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
   uint64_t start = qemu_plugin_tb_vaddr(block);
   if (stage_start && start - stage_start < stage_size) {
     begin("code", 0, 0);
-    fprintf(event_log, " %u %" PRIx64 " %zu\n", level, start, count * 4);
+    fprintf(event_log, " %u %" PRIx64 " %zu", level, start, count * 4);
+    end();
   }
 }
 
@@ -297,7 +314,6 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
   if (!event_log) return refuse("cannot create ", path);
   // A line at a time: the lab reads along, and a guest that is ended loses nothing.
   setvbuf(event_log, NULL, _IOLBF, 1 << 16);
-  buffer = g_byte_array_new();
   counts = qemu_plugin_scoreboard_new(sizeof(counts_t));
   qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -72,7 +72,7 @@ extension PlacementRequest {
   /// The kernel goes where the running one lies if it fits there: those pages are nearly the only
   /// ones that the running kernel's allocator never meets. `kexec_load(2)` takes its control pages one
   /// at a time and sets every page aside that is somebody's destination, so everything else lies
-  /// in the middle of memory, away from both ends, at which allocators begin.
+  /// in the middle of the memory that the allocator holds together, away from where it begins.
   public func place() throws(PlacementError) -> Placement {
     guard deviceTreeSize <= PlacementRequest.maximumDeviceTreeSize else {
       throw .deviceTreeTooLarge(size: deviceTreeSize)
@@ -154,13 +154,13 @@ extension PlacementRequest {
     return fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable)
   }
 
-  /// The first fit upwards from the middle of what is available in `bounds`, else the first
-  /// downwards from there.
+  /// The first fit upwards from the middle of the larger zone that is available in `bounds`, else
+  /// the first downwards from there.
   private func fromTheMiddle(
     _ free: PhysicalRangeSet, size: UInt64, alignment: UInt64, _ bounds: PhysicalRange
   ) -> PhysicalRange? {
     let candidates = free.intersection(bounds)
-    guard let middle = candidates.addressAtHalf,
+    guard let middle = candidates.middleOfLargerZone,
       let upper = PhysicalRange(start: middle, end: bounds.end),
       let lower = PhysicalRange(start: bounds.start, end: middle)
     else { return nil }
@@ -175,8 +175,21 @@ extension PlacementRequest {
 }
 
 extension PhysicalRangeSet {
+  /// The middle of what lies below 4 GiB or of what lies above, whichever is more; nil for an
+  /// empty set.
+  ///
+  /// There Linux parts its zones (arm64: ZONE_DMA and ZONE_DMA32 below, ZONE_NORMAL above), and
+  /// each is handed out from its lowest addresses on: the middle of all memory may be just where
+  /// the upper zone begins.
+  fileprivate var middleOfLargerZone: PhysicalAddress? {
+    let border = PhysicalAddress(1 << 32)
+    let below = intersection(PhysicalRange(PhysicalAddress(0), upTo: border))
+    let above = subtracting(below)
+    return below.size > above.size ? below.addressAtHalf : above.addressAtHalf
+  }
+
   /// The address below which half of the set's bytes lie, or nil for an empty set.
-  fileprivate var addressAtHalf: PhysicalAddress? {
+  private var addressAtHalf: PhysicalAddress? {
     var remaining = size / 2
     for range in ranges {
       if remaining < range.size { return range.start + remaining }

@@ -15,6 +15,8 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
+  /// Bytes, a multiple of four, by which the lab's own initial file system is made larger.
+  public var ballast = 0
   /// What the machine is like; the scenario sets what it boots.
   public var machine = Machine()
   /// Set anew for each handoff, on the second kernel's command line: proof that the second kernel
@@ -26,10 +28,12 @@ public struct Handoff: Sendable {
     self.secondKernel = secondKernel
   }
 
-  /// Debian's kernel, to itself.
-  public init(debian series: String, in workspace: Workspace) throws(LabError) {
-    let kernel = try workspace.kernel(series)
-    self.init(firstKernel: kernel, secondKernel: kernel)
+  /// Debian's kernel of a series ("6.1"), to that of another, or to itself.
+  public init(
+    debian series: String, to next: String? = nil, in workspace: Workspace
+  ) throws(LabError) {
+    self.init(
+      firstKernel: try workspace.kernel(series), secondKernel: try workspace.kernel(next ?? series))
   }
 
   /// The second kernel's command line.
@@ -60,7 +64,8 @@ public struct Handoff: Sendable {
     if let secondInitrd {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
-      initrd = try await Userland.second(busybox: busybox, files: tool == .baton ? files : [])
+      initrd = try await Userland.second(
+        busybox: busybox, files: tool == .baton ? files : [], ballast: ballast)
     }
     files.append(("lab/kernel", try HostFile.bytes(of: secondKernel)))
     files.append(("lab/initrd", initrd))
@@ -111,7 +116,8 @@ public struct Handoff: Sendable {
       return HandoffReport(
         tool: tool, verified: verified, listing: PlanListing(seen.loadLines),
         stageLine: seen.stageLine, commandLine: seen.commandLine ?? "",
-        startedAtEL2: seen.startedAtEL2,
+        startedLevel: seen.startedLevel, processors: seen.processors,
+        usesHostExtensions: seen.usesHostExtensions,
         measurement: try HandoffMeasurement(EventLog(HostFile.text(of: log)), tool: tool),
         run: run)
     }

@@ -11,7 +11,12 @@ final class HandoffConsole: Sendable {
     var loadStatus: String?
     var stageLine: String?
     var commandLine: String?
-    var startedAtEL2 = false
+    /// The exception level at which the second kernel found all its CPUs.
+    var startedLevel: Int?
+    /// The CPUs that the second kernel brought up.
+    var processors: Int?
+    /// Whether the second kernel found a CPU with VHE at EL2, and uses it.
+    var usesHostExtensions = false
   }
 
   /// What the lab has to do about a line.
@@ -67,8 +72,14 @@ final class HandoffConsole: Sendable {
     } else if handedOver, let words = text(after: "] Kernel command line: ", in: line) {
       seen.commandLine = words
       phase = nil
-    } else if handedOver, line.contains("CPU(s) started at EL2") {
-      seen.startedAtEL2 = true
+    } else if handedOver, let level = text(after: "CPU: All CPU(s) started at EL", in: line) {
+      seen.startedLevel = Int(level)
+      phase = nil
+    } else if handedOver, let count = text(after: "smp: Brought up 1 node, ", in: line) {
+      seen.processors = Int(count.prefix { $0 != " " })
+      phase = nil
+    } else if handedOver, line.hasSuffix("detected: Virtualization Host Extensions") {
+      seen.usesHostExtensions = true
       phase = nil
     } else if line == Userland.second
       || ownUserland && handedOver && line.hasSuffix(" as init process")

@@ -10,8 +10,12 @@ public struct HandoffReport: Sendable {
   public var stageLine: String?
   /// What the second kernel says that it was told.
   public var commandLine: String
-  /// Whether the second kernel found itself at EL2.
-  public var startedAtEL2: Bool
+  /// The exception level at which the second kernel found all its CPUs; nil where they differ.
+  public var startedLevel: Int?
+  /// The CPUs that the second kernel brought up.
+  public var processors: Int?
+  /// Whether the second kernel runs at EL2 (VHE).
+  public var usesHostExtensions: Bool
   public var measurement: HandoffMeasurement
   public var run: GuestRun
 

@@ -1,13 +1,32 @@
 /// A QEMU machine, as a value: what it is made of and what it boots.
 public struct Machine: Sendable {
-  /// The level and the kind of EL2 at which firmware leaves the CPU to the first kernel.
-  public enum Entry: Sendable {
+  /// The level at which firmware leaves the CPU to the first kernel, and what a kernel makes of it.
+  public enum Level: String, Sendable, CaseIterable {
     case el1
+    /// EL2 on a CPU without VHE: the kernel runs at EL1, and leaves through its stub at EL2.
     case el2
+    /// EL2 on a CPU with VHE: the kernel runs there.
+    case vhe
+
+    /// The exception level at which a kernel is entered.
+    public var exceptionLevel: Int { self == .el1 ? 1 : 2 }
+
+    /// A CPU for which the level comes out so.
+    var cpu: String { self == .vhe ? "neoverse-n1" : "cortex-a57" }
   }
 
-  public var entry = Entry.el2
-  public var cpu = "cortex-a57"
+  /// The version of the interrupt controller's architecture.
+  public enum GIC: Int, Sendable, CaseIterable {
+    case v2 = 2
+    case v3 = 3
+  }
+
+  public var level = Level.el2
+  /// QEMU's name of the CPU, or nil for the level's own.
+  public var cpu: String?
+  public var gic = GIC.v3
+  /// Whether the GICv3 has an ITS. Its tables outlive the kernel that set them up.
+  public var hasITS = false
   public var processors = 1
   /// RAM in MiB.
   public var memory = 2048
@@ -49,11 +68,11 @@ public struct Machine: Sendable {
   /// QEMU's arguments. The control channel is a pair of files: `control + ".in"`, where QEMU reads
   /// its commands, and `control + ".out"`, where it writes what happened.
   func arguments(control: String) -> [String] {
-    // Without an ITS: its tables would outlive the first kernel and be overwritten by the second.
     var result = [
       "-M",
-      "virt,gic-version=3,its=off,virtualization=\(entry == .el2 ? "on" : "off")",
-      "-cpu", cpu,
+      "virt,gic-version=\(gic.rawValue),its=\(hasITS ? "on" : "off")"
+        + ",virtualization=\(level == .el1 ? "off" : "on")",
+      "-cpu", cpu ?? level.cpu,
       "-smp", "\(processors)",
       "-m", "\(memory)",
       "-nic", "none",

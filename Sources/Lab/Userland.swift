@@ -1,6 +1,6 @@
 import Subprocess
 
-/// The two small userlands of a handoff: busybox, and an `/init` that tells the lab where it is.
+/// The small userlands of a handoff: busybox, and an `/init` that tells the lab where it is.
 ///
 /// What `/init` says begins with `lab: `, so that the lab finds it among the kernel's lines.
 enum Userland {
@@ -8,6 +8,7 @@ enum Userland {
   static let loading = "lab: loading"
   static let loaded = "lab: loaded "
   static let second = "lab: second userland"
+  static let turn = "lab: turn "
   static let commandLine = "lab: command line: "
 
   private static let mounts = """
@@ -52,9 +53,11 @@ enum Userland {
   }
 
   /// The second kernel's: says that it is there and what it was told, and switches the machine
-  /// off. Compressed, as distributions' are.
+  /// off. Compressed, as distributions' are, but for `ballast`.
+  ///
+  /// - Parameter ballast: bytes in front that mean nothing to the kernel.
   static func second(
-    busybox: String, files: [(path: String, contents: [UInt8])]
+    busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int
   ) async throws -> [UInt8] {
     var image = try base(busybox: busybox)
     for file in files { image.addFile(file.path, file.contents) }
@@ -75,6 +78,36 @@ enum Userland {
       throw LabError.programFailed(
         name: "gzip", status: result.terminationStatus.description, message: result.standardError)
     }
-    return result.standardOutput
+    // Linux skips zeros before an archive.
+    return [UInt8](repeating: 0, count: ballast) + result.standardOutput
+  }
+
+  /// Every kernel's in a chain: says which it is, packs what it runs from for the next one, and
+  /// hands over, until `length` handoffs have taken place. `files` are baton and the kernel.
+  static func chain(
+    busybox: String, files: [(path: String, contents: [UInt8])], length: Int
+  ) throws(LabError) -> Initramfs {
+    var image = try base(busybox: busybox)
+    for file in files { image.addFile(file.path, file.contents) }
+    image.addFile(
+      "init",
+      Array(
+        """
+        \(mounts)
+        turn=0
+        for word in $(busybox cat /proc/cmdline); do
+          case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
+        done
+        echo "\(turn)$turn"
+        [ $turn -ne \(length) ] || busybox poweroff -f
+        { echo dev; echo proc; echo sys; busybox find bin init lab; } |
+          busybox cpio -o -H newc >next.cpio
+        baton -l lab/kernel --initrd=next.cpio \
+          --append="\(Machine.consoleArguments) lab.turn=$((turn + 1))" && baton -e
+        echo "lab: still here: $?"
+        busybox poweroff -f
+
+        """.utf8))
+    return image
   }
 }

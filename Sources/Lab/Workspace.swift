@@ -16,7 +16,7 @@ public struct Workspace: Sendable {
 
   /// Debian's kernel of the given series ("6.1"): an arm64 Image.
   public func kernel(_ series: String) throws(LabError) -> String {
-    try existing(cache + "/guest/kernels/\(series)/vmlinuz", remedy: "make setup")
+    try existing(cache + "/guest/kernels/\(series)/vmlinuz", remedy: "make setup-all")
   }
 
   /// A static arm64 busybox.

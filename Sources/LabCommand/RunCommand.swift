@@ -14,18 +14,52 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(help: "Have the image not checked between the kernels.")
   var noChecks = false
 
-  @Option(help: "Your own next kernel, instead of Debian's 6.1.")
+  @Option(help: "Your own next kernel, instead of Debian's.")
   var kernel: String?
 
   @Option(help: "Your own initial file system for the next kernel, instead of the lab's.")
   var initrd: String?
+
+  @Option(help: "MiB by which the lab's initial file system is made larger.")
+  var ballast = 0
+
+  @Option(help: "The series of the Debian kernel that boots first.")
+  var machineKernel = "6.1"
+
+  @Option(help: "The series of the Debian kernel to hand over to; the first's if not given.")
+  var nextKernel: String?
+
+  @Option(help: "Where firmware leaves the CPU to the first kernel: el1, el2 or vhe.")
+  var level = Machine.Level.el2
+
+  @Option(help: "QEMU's name of the CPU; one for the level if not given.")
+  var cpu: String?
+
+  @Option(help: "The interrupt controller: 2 or 3.")
+  var gic = Machine.GIC.v3
+
+  @Flag(help: "Give the interrupt controller an ITS.")
+  var its = false
+
+  @Option(help: "The number of CPUs.")
+  var cpus = 1
+
+  @Option(help: "RAM in GiB.")
+  var memory = 2
 
   @Flag(help: "Show every line of the console at the end.")
   var console = false
 
   func run() async throws {
     let workspace = Workspace()
-    var handoff = try Handoff(debian: "6.1", in: workspace)
+    var handoff = try Handoff(debian: machineKernel, to: nextKernel, in: workspace)
+    handoff.ballast = ballast << 20
+    handoff.machine.level = level
+    handoff.machine.cpu = cpu
+    handoff.machine.gic = gic
+    handoff.machine.hasITS = its
+    handoff.machine.processors = cpus
+    handoff.machine.memory = memory * 1024
     handoff.tool = tool
     handoff.verified = !noChecks
     if let kernel { handoff.secondKernel = kernel }

@@ -17,7 +17,7 @@ import Testing
 
   @Test func aVerifiedHandoffReachesTheNextUserlandWithinItsGoals() async throws {
     let report = try await report(verified: true)
-    #expect(report.startedAtEL2)
+    #expect(report.startedLevel == 2)
     #expect(report.measurement.kernelLevel == 2)
     #expect(report.measurement.handoff <= 110_000_000)
     #expect(report.measurement.load <= 200_000_000)
@@ -31,7 +31,7 @@ import Testing
 
   @Test func anUncheckedHandoffReachesTheNextUserlandWithinItsGoals() async throws {
     let report = try await report(verified: false)
-    #expect(report.startedAtEL2)
+    #expect(report.startedLevel == 2)
     #expect(report.measurement.kernelLevel == 2)
     #expect(report.measurement.handoff <= 38_200_000)
     #expect(report.measurement.uncachedAccesses <= 20_000)

@@ -95,6 +95,23 @@ struct PlacementTests {
     }
   }
 
+  @Test("Nothing lies just above where the running kernel's allocator begins a zone")
+  func awayFromTheAllocator() throws {
+    let border: UInt64 = 1 << 32
+    for gibibytes in 1...16 as ClosedRange<UInt64> {
+      let start: UInt64 = 0x4000_0000
+      let placement = try request(
+        available: [range(start, start + gibibytes << 30)], initrdSize: 96 << 20
+      ).place()
+      let pieces = [placement.kernel, placement.deviceTree, placement.control, placement.initrd]
+      for piece in pieces.compactMap({ $0 }) {
+        let zone = piece.start.rawValue < border ? start : border
+        // As much as loading takes several times over.
+        #expect(piece.start.rawValue - zone >= 256 << 20, "\(gibibytes) GiB: \(piece)")
+      }
+    }
+  }
+
   @Test("Random memory maps: every rule of the boot protocol holds, or there is an error")
   func randomMaps() throws {
     let seed: UInt64 = 0xBA70_0001

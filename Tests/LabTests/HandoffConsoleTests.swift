@@ -24,6 +24,8 @@ import Testing
     "baton: EL2, MMU and caches on",
     "[    0.000000] Linux version 6.1.0-51-cloud-arm64 (debian-kernel@lists.debian.org) (gcc)",
     "[    0.000000] Kernel command line: the second",
+    "[    0.060000] smp: Brought up 1 node, 4 CPUs",
+    "[    0.070000] CPU features: detected: Virtualization Host Extensions",
     "[    0.070000] CPU: All CPU(s) started at EL2",
     "lab: second userland",
   ]
@@ -45,7 +47,9 @@ import Testing
         .secondKernel(version: "6.1.0-51-cloud-arm64"), .secondUserland,
       ])
     #expect(console.seen.commandLine == "the second")
-    #expect(console.seen.startedAtEL2)
+    #expect(console.seen.startedLevel == 2)
+    #expect(console.seen.processors == 4)
+    #expect(console.seen.usesHostExtensions)
     let listing = PlanListing(console.seen.loadLines)
     #expect(
       listing.ranges[.kernel]

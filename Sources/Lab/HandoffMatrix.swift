@@ -1,0 +1,83 @@
+/// Every handoff that the lab has kernels and machines for.
+public struct HandoffMatrix: Sendable {
+  /// The series of the Debian kernels that there are.
+  public static let kernels = ["5.10", "6.1", "6.12"]
+
+  public var cells: [MatrixCell]
+
+  /// Each kernel to each, at each level; then the other ways in which machines differ.
+  public init() {
+    cells = []
+    for level in Machine.Level.allCases {
+      for first in Self.kernels {
+        for next in Self.kernels { cells.append(MatrixCell(first, to: next) { $0.level = level }) }
+      }
+    }
+    for kernel in Self.kernels {
+      for level in Machine.Level.allCases {
+        cells.append(
+          MatrixCell(kernel) {
+            $0.level = level
+            $0.gic = .v2
+          })
+        for processors in [2, 4, 8] {
+          cells.append(
+            MatrixCell(kernel) {
+              $0.level = level
+              $0.processors = processors
+              // Half of them with the older interrupt controller.
+              $0.gic = processors == 4 ? .v2 : .v3
+            })
+        }
+      }
+      for gibibytes in [1, 3, 4, 5, 6, 8] {
+        cells.append(MatrixCell(kernel) { $0.memory = gibibytes * 1024 })
+      }
+      cells.append(
+        MatrixCell(kernel) {
+          $0.level = .vhe
+          // With 52-bit addresses of 4 KiB pages, 6.12's kexec_load(2) itself dies, whoever calls
+          // it: it follows the fifth level where its linear map's copy has none.
+          $0.cpu = kernel == "6.12" ? "max,lpa2=off" : "max"
+        })
+    }
+    // As the next kernel, it may have them.
+    cells.append(
+      MatrixCell("6.1", to: "6.12") {
+        $0.level = .vhe
+        $0.cpu = "max"
+      })
+  }
+
+  /// Runs all cells, as many at a time as there are processors for.
+  ///
+  /// - Parameter finished: called with each cell as it ends, in the order of their ends.
+  /// - Returns: what each cell ended in, in the cells' order.
+  public func run(
+    in workspace: Workspace, width: Int,
+    finished: (MatrixCell, Result<HandoffReport, any Error>) -> Void
+  ) async -> [Result<HandoffReport, any Error>] {
+    await withTaskGroup(of: (Int, Result<HandoffReport, any Error>).self) { group in
+      var waiting = cells.indices.makeIterator()
+      func startNext() {
+        guard let index = waiting.next() else { return }
+        let cell = cells[index]
+        group.addTask {
+          do {
+            return (index, .success(try await cell.run(in: workspace)))
+          } catch {
+            return (index, .failure(error))
+          }
+        }
+      }
+      for _ in 0..<width { startNext() }
+      var results: [Int: Result<HandoffReport, any Error>] = [:]
+      while let (index, result) = await group.next() {
+        results[index] = result
+        finished(cells[index], result)
+        startNext()
+      }
+      return cells.indices.compactMap { results[$0] }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+/// One handoff of the matrix: from which kernel to which, on which machine.
+public struct MatrixCell: Sendable, CustomStringConvertible {
+  /// The series of the Debian kernel that boots first.
+  public var first: String
+  /// The series of the Debian kernel that is handed over to.
+  public var next: String
+  public var machine: Machine
+
+  /// - Parameters:
+  ///   - next: `first` where it is nil.
+  ///   - adapt: changes a machine of EL2 without VHE, GICv3, one CPU and 2 GiB to the one wanted.
+  public init(_ first: String, to next: String? = nil, on adapt: (inout Machine) -> Void = { _ in })
+  {
+    self.first = first
+    self.next = next ?? first
+    machine = Machine()
+    adapt(&machine)
+  }
+
+  /// The kernels: "5.10 → 6.12".
+  public var kernels: String { first == next ? first : first + " → " + next }
+
+  /// The machine: "vhe, GICv3, 1 CPU, 2 GiB".
+  public var machineName: String {
+    var words = [machine.level.rawValue]
+    if let cpu = machine.cpu { words.append(cpu) }
+    words.append("GICv\(machine.gic.rawValue)" + (machine.hasITS ? " with ITS" : ""))
+    words.append("\(machine.processors) CPU" + (machine.processors == 1 ? "" : "s"))
+    words.append("\(machine.memory / 1024) GiB")
+    return words.joined(separator: ", ")
+  }
+
+  public var description: String { kernels + ", " + machineName }
+
+  /// Hands over, every byte verified.
+  ///
+  /// - Throws: `LabError`, also where the next kernel found another machine than this.
+  public func run(in workspace: Workspace) async throws -> HandoffReport {
+    var handoff = try Handoff(debian: first, to: next, in: workspace)
+    handoff.machine = machine
+    let report = try await handoff.run(in: workspace)
+    if let difference = report.difference(from: machine) { throw report.run.failure(difference) }
+    return report
+  }
+}
