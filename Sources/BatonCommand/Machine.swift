@@ -109,7 +109,10 @@ struct Machine {
     do throws(DeviceTreeContentError) {
       guard let console = try tree?.console() else { return .none }
       switch console.kind {
-      case .pl011, .sbsaUART: return .pl011(console.registers.start)
+      case .pl011, .sbsaUART:
+        // One that the translation tables do not reach is none, too.
+        guard console.registers.end < PhysicalAddress(1 << 48) else { return .none }
+        return .pl011(console.registers.start)
       case .ns16550: return .none
       }
     } catch {
