@@ -27,7 +27,9 @@ import Testing
         .handoff(
           .mapping(.beyondPhysicalAddressSize(Mapping(Self.range, as: .device), bits: 48))),
         .unsupported, "0x40000000-0x40001000"
-      ), (.stage(.badSection), .unsupported, "build it again"),
+      ), (.usage(.badValue(option: "--on-failure", value: "x")), .usage, "or halt, not x"),
+      (.usage(.badValue(option: "--on-failure", value: "")), .usage, "not nothing"),
+      (.stage(.badSection), .unsupported, "build it again"),
       (.tree("T", .tooLarge(size: 5_000_000_000)), .badFile, "T is no usable"),
     ]
     for (error, status, words) in expected {
