@@ -108,7 +108,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "LinuxHostTests", dependencies: ["LinuxHost", "TestSupport", "PhysicalMemory"],
+      name: "LinuxHostTests",
+      dependencies: ["LinuxHost", "CLinuxHost", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
       name: "BatonCommandTests",

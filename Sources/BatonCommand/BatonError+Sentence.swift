@@ -145,7 +145,15 @@ extension HandoffError {
     switch self {
     case .placement(let error): error.sentence
     case .notInMemory(let range): "nothing may be placed at " + range.text + ": not System RAM"
-    case .mapping: "the console's registers lie where memory is; check stdout-path in the tree"
+    // Only the console's place comes from outside.
+    case .mapping(.overlap(let console, _)):
+      "the console's registers, " + console.physical.text
+        + ", lie where memory is; check stdout-path in the tree"
+    case .mapping(.unaligned(let console, _)),
+      .mapping(.beyondPhysicalAddressSize(let console, _)),
+      .mapping(.beyondVirtualAddressSize(let console, _)):
+      "the console's registers, " + console.physical.text
+        + ", lie above 2^48, which the translation tables do not reach"
     case .tableMemory:
       "the tables cannot be put where they were placed; report this with --dry-run's output"
     case .tooManyTables(let pages):

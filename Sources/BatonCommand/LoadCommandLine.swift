@@ -33,7 +33,8 @@ enum LoadCommandLine {
   /// The line without the words by which a boot loader says what it has started: this time it is
   /// not what is started.
   private static func withoutBootImage(_ line: [UInt8]) -> [UInt8] {
-    let words = line.split(separator: 0x20, omittingEmptySubsequences: true)
+    // Empty words are kept: in a quoted value, two spaces are two.
+    let words = line.split(separator: 0x20, omittingEmptySubsequences: false)
     return Array(words.filter { !$0.starts(with: "BOOT_IMAGE=".utf8) }.joined(separator: [0x20]))
   }
 }

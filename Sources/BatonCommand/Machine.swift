@@ -117,9 +117,8 @@ struct Machine {
 
   private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
     do throws(DeviceTreeContentError) {
-      // Beyond what the stage's tables reach there is no console for it.
-      guard let console = try tree?.console(),
-        console.registers.start < PhysicalAddress((1 << 48) - (1 << 16))
+      // One that the translation tables do not reach is none.
+      guard let console = try tree?.console(), console.registers.end < PhysicalAddress(1 << 48)
       else { return .none }
       switch console.kind {
       case .pl011, .sbsaUART: return .pl011(console.registers.start)

@@ -47,7 +47,7 @@ extension FakeLinux {
   }
 
   /// The running kernel's tree, its leftovers included.
-  static func tree() -> DeviceTree {
+  static func tree(console: UInt64 = 0x900_0000, size: UInt64 = 0x1000) -> DeviceTree {
     var tree = DeviceTree()
     let root = tree.root
     tree.setProperty("#address-cells", of: root, to: .init(2 as UInt32))
@@ -58,8 +58,8 @@ extension FakeLinux {
     let uart = tree.addNode("pl011@9000000", under: root)
     tree.setProperty("compatible", of: uart, to: .init("arm,pl011"))
     var registers = DeviceTree.PropertyValue(bytes: [])
-    registers.append(0x900_0000, cellCount: 2)
-    registers.append(0x1000, cellCount: 2)
+    registers.append(console, cellCount: 2)
+    registers.append(size, cellCount: 2)
     tree.setProperty("reg", of: uart, to: registers)
     let chosen = tree.addNode("chosen", under: root)
     tree.setProperty("stdout-path", of: chosen, to: .init("/pl011@9000000"))

@@ -51,13 +51,22 @@ import Testing
 
   @Test func `The tree's seeds are fresh, and nothing of the running kernel's is left`() throws {
     let linux = try FakeLinux.machine()
+    let stale = [
+      "linux,initrd-start", "linux,initrd-end", "linux,elfcorehdr", "linux,usable-memory-range",
+    ]
+    var running = FakeLinux.tree()
+    let runningChosen = try #require(running.node(at: "/chosen"))
+    for name in stale + ["kaslr-seed", "rng-seed"] {
+      running.setProperty(name, of: runningChosen, to: .init(0x4800_0000 as UInt64))
+    }
+    linux.files["/sys/firmware/fdt"] = try running.serialized()
     #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
     let tree = try tree(of: try loaded(by: linux))
     let chosen = try #require(tree.node(at: "/chosen"))
     #expect(tree.property("kaslr-seed", of: chosen)?.u64 == 0x0102_0304_0506_0708)
     #expect(tree.property("rng-seed", of: chosen)?.bytes == (9...72).map { UInt8($0) })
     #expect(tree.initialRAMDisk == nil)
-    #expect(!tree.hasProperty("linux,initrd-start", of: chosen))
+    for name in stale { #expect(!tree.hasProperty(name, of: chosen), "\(name)") }
   }
 
   @Test(arguments: [
@@ -74,6 +83,37 @@ import Testing
     #expect(Baton.run(["-l", "/boot/Image"] + options, system: linux) == .success)
     let tree = try tree(of: try loaded(by: linux))
     #expect(String(decoding: tree.bootArguments ?? [], as: UTF8.self) == line)
+  }
+
+  @Test(arguments: [
+    ("BOOT_IMAGE=/vmlinuz root=/dev/vda1\n", "root=/dev/vda1"),
+    ("quiet BOOT_IMAGE=/vmlinuz", "quiet"), ("BOOT_IMAGE=/vmlinuz\n", ""), ("\n", ""), ("", ""),
+    ("dyndbg=\"file a.c  +p\" quiet \n", "dyndbg=\"file a.c  +p\" quiet"),
+    ("a=BOOT_IMAGE=b", "a=BOOT_IMAGE=b"),
+  ])
+  func `A reused command line stays as it is, but for the boot loader's word`(
+    running: String, line: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/proc/cmdline"] = Array(running.utf8)
+    #expect(Baton.run(["-l", "/boot/Image", "--reuse-cmdline"], system: linux) == .success)
+    let tree = try tree(of: try loaded(by: linux))
+    #expect(String(decoding: tree.bootArguments ?? [], as: UTF8.self) == line)
+  }
+
+  @Test func `A command line may have 2047 bytes, both parts together`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/proc/cmdline"] = Array(repeating: UInt8(ascii: "a"), count: 1000)
+    func run(_ size: Int) -> BatonCommand.ExitStatus {
+      let appended = String(repeating: "b", count: size)
+      return Baton.run(
+        ["-l", "/boot/Image", "--reuse-cmdline", "--append", appended], system: linux)
+    }
+    #expect(run(1047) == .badFile)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("2048 bytes"))
+    #expect(run(1046) == .success)
+    #expect(try tree(of: try loaded(by: linux)).bootArguments?.count == 2047)
   }
 
   @Test func `A tree that is given takes the place of the running one's`() throws {

@@ -1,3 +1,4 @@
+import CLinuxHost
 import Foundation
 import LinuxHost
 import Testing
@@ -72,6 +73,30 @@ import Testing
 
   @Test func `The page size is a power of two that a granule has`() {
     #expect([4096, 16384, 65536].contains(linux.pageSize))
+  }
+
+  @Test func `A file without an end is read up to a limit`() throws {
+    #expect(try linux.read("/dev/zero").count == 16 << 20)
+  }
+
+  @Test func `A number that kexec_load answers is handed on`() {
+    // 17 segments are refused by every kernel before it looks at them, by root or not.
+    let segments = unsafe [linux_kexec_segment](repeating: linux_kexec_segment(), count: 17)
+    var refusal: Errno?
+    unsafe segments.withUnsafeBufferPointer { segments in
+      do throws(Errno) {
+        // Sound: the segments live for the closure.
+        try unsafe linux.kexecLoad(entry: 0, segments: segments, slot: .normal)
+      } catch {
+        refusal = error
+      }
+    }
+    let possible: [Errno?] = [.notPermitted, .invalidArgument, .noSuchSystemCall]
+    #expect(possible.contains(refusal))
+  }
+
+  @Test func `Root is who has the effective user 0`() {
+    #expect(linux.isRoot == (geteuid() == 0))
   }
 
   private func refusal(mapping path: String) -> Errno? {
