@@ -20,6 +20,11 @@ public struct HandoffMatrix: Sendable {
             $0.level = level
             $0.gic = .v2
           })
+        cells.append(
+          MatrixCell(kernel) {
+            $0.level = level
+            $0.hasITS = true
+          })
         for processors in [2, 4, 8] {
           cells.append(
             MatrixCell(kernel) {

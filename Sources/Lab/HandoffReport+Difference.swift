@@ -15,6 +15,10 @@ extension HandoffReport {
     guard processors == machine.processors else {
       return "the next kernel brought up \(processors ?? 0) CPUs of \(machine.processors)"
     }
+    // Linux's words where the last kernel's interrupt controller still writes to its tables.
+    guard !run.lines.contains(where: { $0.contains("Booted with LPIs enabled") }) else {
+      return "the next kernel was entered with LPIs on"
+    }
     return nil
   }
 }

@@ -43,6 +43,12 @@ import Testing
         $0.gic = .v2
       },
       MatrixCell("5.10") { $0.processors = 8 },
+      MatrixCell("5.10") { $0.hasITS = true },
+      MatrixCell("6.12") {
+        $0.level = .vhe
+        $0.hasITS = true
+        $0.processors = 2
+      },
       MatrixCell("6.1") {
         $0.level = .vhe
         $0.processors = 8

@@ -64,6 +64,11 @@ import Testing
     let changes: [(inout HandoffReport) -> Void] = [
       { $0.measurement.kernelLevel = 1 }, { $0.startedLevel = 1 }, { $0.startedLevel = nil },
       { $0.usesHostExtensions = false }, { $0.processors = 3 }, { $0.processors = nil },
+      {
+        $0.run.lines = [
+          "[    0.0] GICv3: CPU0: Booted with LPIs enabled, memory probably corrupted"
+        ]
+      },
     ]
     for (index, change) in changes.enumerated() {
       #expect(try report(change).difference(from: machine) != nil, "change \(index)")
