@@ -8,10 +8,12 @@ extension BatonError {
   var status: ExitStatus {
     switch self {
     case .usage: .usage
-    case .file, .image, .tree, .commandLineTooLong: .badFile
-    case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables): .noRoom
+    case .file, .image, .tree, .treeContent, .commandLineTooLong: .badFile
+    case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
+      .tooLittleMemory:
+      .noRoom
     case .notRoot, .loadDisabled, .lockedDown: .notPermitted
-    case .noKexec, .pageSize, .stage, .handoff: .unsupported
+    case .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays: .unsupported
     case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
     case .load(.noMemory): .noRoom
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
@@ -45,6 +47,18 @@ extension BatonError {
     case .randomness(let error): "no random seeds for the next kernel: getrandom: " + error.text
     case .stage: "this baton was built with a stage that it cannot load; build it again"
     case .handoff(let error): error.sentence
+    case .treeContent(let path):
+      path + " does not tell its reserved memory: a reg or a #…-cells of /reserved-memory is "
+        + "malformed; mend the tree"
+    case .pageSizeLacking(let path, let granule, let cpu):
+      path + ": a kernel with pages of " + granule.text + ", which this CPU (" + String(cpu)
+        + ") lacks; give one with pages of 4K"
+    case .cpuStays(let cpu, let online):
+      String(online) + " CPUs are online and firmware cannot switch " + cpu
+        + " off (no PSCI), so the kernel refuses kexec; boot with maxcpus=1 to use it"
+    case .tooLittleMemory(let needed, let available):
+      "loading takes " + String(needed >> 10) + " KiB of memory and " + String(available >> 10)
+        + " KiB are available; stop programs or give a smaller initrd"
     case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
     case .loadDisabled:
       "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"
@@ -94,6 +108,10 @@ extension UsageError {
     case .onlyWithLoad(let option): option + " goes with -l only" + help
     case .badValue(let option, let value):
       option + " takes reset or halt, not " + (value.isEmpty ? "nothing" : value)
+    case .badAddress(let option, let value):
+      option + " takes a physical address (0x80000000), not "
+        + (value.isEmpty ? "nothing" : value)
+    case .emptyBounds: "--mem-min must be below --mem-max"
     }
   }
 }
@@ -104,7 +122,7 @@ extension ImageError {
     case .tooShort(let size):
       "with " + String(size) + " bytes the file is too short for a kernel; copy it again"
     case .notAnImage(let format):
-      "not an arm64 kernel Image but " + String(format.noun) + "; give the uncompressed Image"
+      "not an arm64 kernel Image but " + String(format.noun) + "; " + String(format.advice)
     case .bigEndian: "a big-endian kernel; baton starts little-endian ones only"
     case .imageSizeZero:
       "the header does not say how much memory the kernel needs (image_size 0, before Linux 3.17)"
@@ -115,6 +133,20 @@ extension ImageError {
     case .truncated(let fileSize, let expected):
       "truncated: " + String(fileSize) + " of at least " + String(expected)
         + " bytes; copy it again"
+    }
+  }
+}
+
+extension FileFormat {
+  /// What to give instead of a file of this format.
+  fileprivate var advice: StaticString {
+    switch self {
+    case .zImage, .bzImage: "a kernel for another architecture cannot run here: give an arm64 one"
+    case .cpio: "an initramfs goes with --initrd"
+    case .deviceTree: "a device tree goes with --dtb; take the kernel out of a FIT image first"
+    case .elf: "give arch/arm64/boot/Image, not vmlinux"
+    case .bzip2, .xz, .lzma, .lz4, .zstd: "decompress it first"
+    default: "give the uncompressed Image"
     }
   }
 }
@@ -169,6 +201,10 @@ extension PlacementError {
       "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
     }
   }
+}
+
+extension Granule {
+  var text: String { String(pageSize >> 10) + "K" }
 }
 
 extension PhysicalRange {

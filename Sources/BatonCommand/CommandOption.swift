@@ -16,6 +16,8 @@ struct CommandOption: Sendable {
     case reuseCommandLine
     case dryRun
     case onFailure
+    case memoryMinimum
+    case memoryMaximum
   }
 
   let name: Name
@@ -61,6 +63,12 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .onFailure, long: ["on-failure"], argument: "reset|halt",
         help: "What to do if verification fails (default: reset)."),
+      CommandOption(
+        name: .memoryMinimum, long: ["mem-min"], argument: "ADDR",
+        help: "Load nothing below the physical address ADDR."),
+      CommandOption(
+        name: .memoryMaximum, long: ["mem-max"], argument: "ADDR",
+        help: "Load nothing at or above the physical address ADDR."),
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),

@@ -37,7 +37,8 @@ struct LoadCommand<System: LinuxSystem> {
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
-    for warning in machine.warnings {
+    let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
+    for warning in machine.warnings + lacking {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
     var next = try NextTree(
@@ -48,8 +49,11 @@ struct LoadCommand<System: LinuxSystem> {
     let selection: PieceSelection =
       invocation.verifiesEverything ? .everything : .sample(count: 64)
     let treeSize = try next.serialized().count
+    try Suitability.requireMemory(
+      UInt64(kernel.byteCount) + UInt64(initrd.byteCount) + UInt64(treeSize), system)
     let layout = try layout(
-      machine: machine, stage: stage, header: header, initrdSize: initrd.byteCount,
+      machine: machine, unusable: try next.reservedMemory(), stage: stage, header: header,
+      initrdSize: initrd.byteCount,
       treeSize: treeSize,
       pieceCount: HandoffPlan.pieceCount(
         selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize))
@@ -74,7 +78,8 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   private func layout(
-    machine: Machine, stage: StageImage, header: Arm64Image, initrdSize: Int, treeSize: Int,
+    machine: Machine, unusable: PhysicalRangeSet, stage: StageImage, header: Arm64Image,
+    initrdSize: Int, treeSize: Int,
     pieceCount: Int
   ) throws(BatonError) -> HandoffLayout {
     var console: PhysicalAddress?
@@ -85,9 +90,9 @@ struct LoadCommand<System: LinuxSystem> {
           stage: stage, regimes: machine.regimes, granule: machine.granule,
           ram: machine.memory.systemRAM, console: console, pieceCount: pieceCount,
           placement: PlacementRequest(
-            available: machine.memory.available, runningKernel: machine.memory.kernelImage,
-            // What the translation tables reach.
-            bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 48)),
+            available: machine.memory.available.subtracting(unusable),
+            runningKernel: machine.memory.kernelImage,
+            bounds: bounds,
             pageSize: machine.granule.pageSize,
             kernel: KernelRequirements(
               textOffset: header.textOffset, memorySize: header.imageSize,
@@ -97,6 +102,13 @@ struct LoadCommand<System: LinuxSystem> {
     } catch {
       throw .handoff(error)
     }
+  }
+
+  /// What the options allow of what the translation tables reach.
+  private var bounds: PhysicalRange {
+    let end = min(invocation.memoryMaximum, 1 << 48)
+    return PhysicalRange(
+      PhysicalAddress(min(invocation.memoryMinimum, end)), upTo: PhysicalAddress(end))
   }
 
   private var digestImplementation: SHA256.Implementation {
@@ -109,12 +121,20 @@ struct LoadCommand<System: LinuxSystem> {
   private func givenTree() throws(BatonError) -> DeviceTree? {
     guard let path = invocation.deviceTree else { return nil }
     let file = try map(path)
+    // A tree is copied onto the heap, where lack of memory is no error but the end: the protocol's
+    // limit comes first.
+    guard file.byteCount <= Self.treeFileLimit else {
+      throw .handoff(.placement(.deviceTreeTooLarge(size: UInt64(file.byteCount))))
+    }
     return try file.withBytes { bytes throws(BatonError) -> DeviceTree in
       do throws(DeviceTreeError) { return try DeviceTree(parsing: bytes) } catch {
         throw .tree(path, error)
       }
     }
   }
+
+  /// In bytes: room for a tree that shrinks when it is written anew.
+  private static var treeFileLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }
 
   private func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }

@@ -31,6 +31,18 @@ struct NextTree {
     }
   }
 
+  /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
+  /// longer among it.
+  func reservedMemory() throws(BatonError) -> PhysicalRangeSet {
+    var result = PhysicalRangeSet(tree.reservations)
+    do throws(DeviceTreeContentError) {
+      for reserved in try tree.reservedMemory() { result.insert(reserved.range) }
+    } catch {
+      throw .treeContent(path)
+    }
+    return result
+  }
+
   func serialized() throws(BatonError) -> [UInt8] {
     do throws(DeviceTreeError) { return try tree.serialized() } catch {
       throw .tree(path, error)

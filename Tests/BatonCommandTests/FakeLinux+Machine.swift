@@ -46,6 +46,18 @@ extension FakeLinux {
     return bytes
   }
 
+  /// The tree with CPUs that are switched by these methods.
+  static func tree(enableMethods: [String]) -> [UInt8] {
+    var tree = tree()
+    let cpus = tree.addNode("cpus", under: tree.root)
+    for (index, method) in enableMethods.enumerated() {
+      let cpu = tree.addNode("cpu@\(index)", under: cpus)
+      tree.setProperty("device_type", of: cpu, to: .init("cpu"))
+      tree.setProperty("enable-method", of: cpu, to: .init(method))
+    }
+    do { return try tree.serialized() } catch { return [] }
+  }
+
   /// The running kernel's tree, its leftovers included.
   static func tree() -> DeviceTree {
     var tree = DeviceTree()
