@@ -8,6 +8,7 @@ enum BatonError: Error {
   case usage(UsageError)
   case file(String, Errno)
   case image(String, ImageError)
+  case compressedImage(String, GzipError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)
   case memoryMap(SystemMemoryMap.Failure)

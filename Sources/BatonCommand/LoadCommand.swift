@@ -12,7 +12,7 @@ struct LoadCommand<System: LinuxSystem> {
 
   func run() throws(BatonError) {
     if !invocation.isDryRun { try LoadPermission.require(system) }
-    let kernel = try map(imagePath)
+    let kernel = try mapKernel()
     let header = try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
       do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
         throw .image(imagePath, error)
@@ -132,6 +132,24 @@ struct LoadCommand<System: LinuxSystem> {
       }
     }
   }
+
+  /// The kernel's file, decompressed where it is compressed.
+  private func mapKernel() throws(BatonError) -> MappedFile {
+    let file = try map(imagePath)
+    let format = file.withBytes { FileFormat(recognizing: $0) }
+    guard format == .gzip else { return file }
+    return try file.withBytes { bytes throws(BatonError) -> MappedFile in
+      do throws(GzipError) {
+        return try MappedFile.decompressing(
+          gzip: bytes, limit: system.availableMemory ?? Self.unknownMemoryLimit)
+      } catch {
+        throw .compressedImage(imagePath, error)
+      }
+    }
+  }
+
+  /// In bytes: what a compressed kernel may become where the kernel does not tell its free memory.
+  private static var unknownMemoryLimit: UInt64 { 1 << 30 }
 
   /// In bytes: room for a tree that shrinks when it is written anew.
   private static var treeFileLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }

@@ -55,8 +55,8 @@ int64_t linux_regular_file_size(int descriptor) {
 }
 
 long linux_map(int descriptor, size_t size, void **address) {
-    // Populated at once: a page fault for each page of a kernel image costs more than its digest.
-    int flags = MAP_PRIVATE | MAP_POPULATE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    // A file is populated at once: a page fault for each page of a kernel image costs more than its digest.
+    int flags = MAP_PRIVATE | (descriptor < 0 ? MAP_ANONYMOUS : MAP_POPULATE);
     int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
     void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
     if (mapped == MAP_FAILED) return -errno;

@@ -46,6 +46,26 @@ extension FakeLinux {
     return bytes
   }
 
+  /// A gzip file (RFC 1952) that holds `content` in stored blocks (RFC 1951, 3.2.4).
+  static func stored(_ content: [UInt8]) -> [UInt8] {
+    func littleEndian(_ value: UInt32, count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) }
+    }
+    var bytes: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]
+    var crc: UInt32 = .max
+    for byte in content {
+      crc ^= UInt32(byte)
+      for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
+    }
+    for start in stride(from: 0, to: content.count, by: 0xffff) {
+      let end = min(start + 0xffff, content.count)
+      let size = UInt32(end - start)
+      bytes.append(end == content.count ? 1 : 0)
+      bytes += littleEndian(size, count: 2) + littleEndian(~size, count: 2) + content[start..<end]
+    }
+    return bytes + littleEndian(~crc, count: 4) + littleEndian(UInt32(content.count), count: 4)
+  }
+
   /// The tree with CPUs that are switched by these methods.
   static func tree(enableMethods: [String]) -> [UInt8] {
     var tree = tree()

@@ -27,8 +27,18 @@ import Testing
     Refusal(testDescription: "empty image", status: .badFile, naming: "/boot/Image is empty") {
       $0.files["/boot/Image"] = []
     },
-    Refusal(testDescription: "gzip", status: .badFile, naming: "not an arm64 kernel Image") {
-      $0.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 0, count: 100)
+    Refusal(testDescription: "broken gzip", status: .badFile, naming: "gzip-compressed data") {
+      $0.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 1, count: 100)
+    },
+    Refusal(
+      testDescription: "gzip larger than memory", status: .noRoom, naming: "decompressed"
+    ) {
+      $0.files["/boot/Image"] = FakeLinux.stored(FakeLinux.kernelImage)
+      $0.files["/proc/meminfo"] = Array("MemAvailable:         64 kB\n".utf8)
+    },
+    Refusal(testDescription: "gzip of text", status: .badFile, naming: "not an arm64 kernel Image")
+    {
+      $0.files["/boot/Image"] = FakeLinux.stored([UInt8](repeating: 0x20, count: 4096))
     },
     Refusal(testDescription: "big-endian", status: .badFile, naming: "big-endian") {
       $0.files["/boot/Image"]?[24] |= 1

@@ -26,9 +26,20 @@ void linux_close(int descriptor);
 // Size of a regular file; -EISDIR, -EINVAL for what is none.
 int64_t linux_regular_file_size(int descriptor);
 
-// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private, pages present on return.
+// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private. A file's pages are present on return.
 long linux_map(int descriptor, size_t size, void **address);
 void linux_unmap(void *address, size_t size);
+
+// Decompresses one gzip member whose content has exactly target_size bytes, by zlib.
+enum {
+    LINUX_GUNZIP_DONE,
+    LINUX_GUNZIP_TRUNCATED,
+    LINUX_GUNZIP_DAMAGED,
+    // More or less content than room, or something behind the member.
+    LINUX_GUNZIP_WRONG_SIZE,
+    LINUX_GUNZIP_NO_MEMORY,
+};
+int linux_gunzip(const void *source, size_t source_size, void *target, size_t target_size);
 
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
