@@ -26,7 +26,9 @@ public enum Baton {
         system.write(
           "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
       case .status:
-        return try reportStatus(system)
+        return try reportStatus(system, json: invocation.answersInJSON)
+      case .check:
+        return check(system, json: invocation.answersInJSON)
       case .unload:
         try unload(system)
       case .execute:
@@ -42,15 +44,30 @@ public enum Baton {
   }
 
   private static func reportStatus<System: LinuxSystem>(
-    _ system: System
+    _ system: System, json: Bool
   ) throws(BatonError) -> ExitStatus {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
+    if json {
+      system.write(
+        JSONText.object { json in
+          json.member("loaded", isLoaded)
+          json.member("crashKernelLoaded", KernelFlags.isLoaded(.crash, system))
+        }, to: .standardOutput)
+      return isLoaded ? .success : .negative
+    }
     let normal = isLoaded ? "loaded: baton -e starts it" : "not loaded"
     let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
     system.write(
       "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
     return isLoaded ? .success : .negative
+  }
+
+  private static func check<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {
+    let survey = HostSurvey(system)
+    system.write(
+      json ? CheckReport.json(of: survey) : CheckReport.text(of: survey), to: .standardOutput)
+    return survey.obstacles.first?.status ?? .success
   }
 
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {

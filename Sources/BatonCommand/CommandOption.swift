@@ -16,6 +16,8 @@ struct CommandOption: Sendable {
     case reuseCommandLine
     case dryRun
     case onFailure
+    case check
+    case json
     case memoryMinimum
     case memoryMaximum
   }
@@ -45,6 +47,12 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .status, long: ["status"], argument: nil,
         help: "Say what is loaded. Exit status 0: a kernel, 1: none."),
+      CommandOption(
+        name: .check, long: ["check"], argument: nil,
+        help: "Say what will work on this machine and what not. Exit status 0: loading works."),
+      CommandOption(
+        name: .json, long: ["json"], argument: nil,
+        help: "Answer --check, --status and --dry-run in JSON."),
       CommandOption(
         name: .initrd, long: ["initrd", "ramdisk"], argument: "FILE",
         help: "Initial RAM disk for the next kernel."),

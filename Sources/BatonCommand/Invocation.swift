@@ -7,6 +7,7 @@ struct Invocation: Hashable, Sendable {
     case execute
     case unload
     case status
+    case check
     case version
     case help
   }
@@ -21,6 +22,7 @@ struct Invocation: Hashable, Sendable {
   var haltsOnFailure = false
   var isDryRun = false
   var showsPlan = false
+  var answersInJSON = false
   /// `--mem-min`: the lowest physical address that may be used.
   var memoryMinimum: UInt64 = 0
   /// `--mem-max`: the one above the highest.
@@ -40,6 +42,8 @@ enum UsageError: Error, Hashable, Sendable {
   case badAddress(option: String, value: String)
   /// `--mem-min` is not below `--mem-max`.
   case emptyBounds
+  /// `--json` beside what gives no answer.
+  case noAnswerInJSON
 }
 
 extension Invocation {
@@ -56,6 +60,8 @@ extension Invocation {
       case .execute: actions.append(.execute)
       case .unload: actions.append(.unload)
       case .status: actions.append(.status)
+      case .check: actions.append(.check)
+      case .json: result.answersInJSON = true
       case .help: actions.append(.help)
       case .version: actions.append(.version)
       case .debug: result.showsPlan = true
@@ -112,6 +118,11 @@ extension Invocation {
       if let operand = parsed.operands.first { throw .unexpectedArgument(operand) }
       if let loadOption { throw .onlyWithLoad(loadOption) }
       result.action = action
+    }
+    switch result.action {
+    case .status, .check: break
+    case .load where result.isDryRun: break
+    default: if result.answersInJSON { throw .noAnswerInJSON }
     }
     self = result
   }

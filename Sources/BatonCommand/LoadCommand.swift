@@ -64,7 +64,10 @@ struct LoadCommand<System: LinuxSystem> {
         lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation)
     }
     if invocation.showsPlan || invocation.isDryRun {
-      system.write(PlanListing.text(of: plan, machine: machine), to: .standardOutput)
+      system.write(
+        invocation.answersInJSON
+          ? PlanListing.json(of: plan, machine: machine)
+          : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
     do throws(Errno) {

@@ -80,7 +80,7 @@ struct Machine {
     }
   }
 
-  private static func level<System: LinuxSystem>(
+  static func level<System: LinuxSystem>(
     _ system: System, timers: RunningLevel.TimerInterrupts
   ) -> RunningLevel {
     do throws(Errno) {
