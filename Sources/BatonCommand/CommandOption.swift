@@ -16,6 +16,7 @@ struct CommandOption: Sendable {
     case reuseCommandLine
     case dryRun
     case onFailure
+    case console
   }
 
   let name: Name
@@ -61,6 +62,9 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .onFailure, long: ["on-failure"], argument: "reset|halt",
         help: "What to do if verification fails (default: reset)."),
+      CommandOption(
+        name: .console, long: ["console"], argument: "KIND,ADDRESS[,SHIFT,WIDTH]",
+        help: "Where the stage writes: pl011, 8250 or none (default: the device tree's)."),
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),

@@ -19,6 +19,8 @@ struct Invocation: Hashable, Sendable {
   var reusesCommandLine = false
   var verifiesEverything = true
   var haltsOnFailure = false
+  /// `--console`'s; nil leaves the choice to the device tree.
+  var console: ConsoleSpecification?
   var isDryRun = false
   var showsPlan = false
 }
@@ -77,6 +79,12 @@ extension Invocation {
         default: throw .badValue(option: "--on-failure", value: value)
         }
         loadOption = "--on-failure"
+      case .console:
+        guard let console = ConsoleSpecification(parsing: value) else {
+          throw .badValue(option: "--console", value: value)
+        }
+        result.console = console
+        loadOption = "--console"
       }
     }
     // As everywhere: help and version win over all else.

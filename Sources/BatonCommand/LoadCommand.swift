@@ -35,7 +35,8 @@ struct LoadCommand<System: LinuxSystem> {
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
     let given = try givenTree()
     let machine = try Machine(
-      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure)
+      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
+      console: invocation.console)
     for warning in machine.warnings {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
@@ -77,13 +78,12 @@ struct LoadCommand<System: LinuxSystem> {
     machine: Machine, stage: StageImage, header: Arm64Image, initrdSize: Int, treeSize: Int,
     pieceCount: Int
   ) throws(BatonError) -> HandoffLayout {
-    var console: PhysicalAddress?
-    if case .pl011(let base) = machine.lifeline.console { console = base }
     do throws(HandoffError) {
       return try HandoffLayout(
         HandoffLayout.Request(
           stage: stage, regimes: machine.regimes, granule: machine.granule,
-          ram: machine.memory.systemRAM, console: console, pieceCount: pieceCount,
+          ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
+          pieceCount: pieceCount,
           placement: PlacementRequest(
             available: machine.memory.available, runningKernel: machine.memory.kernelImage,
             // What the translation tables reach.

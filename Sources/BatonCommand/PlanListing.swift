@@ -21,6 +21,9 @@ enum PlanListing {
     switch machine.lifeline.console {
     case .none: text += "none"
     case .pl011(let base): text += "pl011 at " + hexadecimal(base)
+    case .ns16550(let base, let shift, let width):
+      text += "8250 at " + hexadecimal(base) + ", register shift " + String(shift)
+      text += ", access width " + String(width.rawValue)
     }
     text += ", PSCI by "
     switch machine.lifeline.conduit {

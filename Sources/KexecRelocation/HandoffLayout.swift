@@ -23,7 +23,7 @@ public struct HandoffLayout: Sendable {
     /// All memory that may be mapped cacheable: System RAM without its holes.
     public var ram: PhysicalRangeSet
     /// The console's registers, or nil where there is none.
-    public var console: PhysicalAddress?
+    public var console: PhysicalRange?
     /// The pieces that the handoff block will hold.
     public var pieceCount: Int
     /// What is to be placed; the layout fills in the control region's size.
@@ -31,7 +31,7 @@ public struct HandoffLayout: Sendable {
 
     public init(
       stage: StageImage, regimes: [TranslationRegime], granule: Granule, ram: PhysicalRangeSet,
-      console: PhysicalAddress?, pieceCount: Int, placement: PlacementRequest
+      console: PhysicalRange?, pieceCount: Int, placement: PlacementRequest
     ) {
       self.stage = stage
       self.regimes = regimes
@@ -160,8 +160,7 @@ public struct HandoffLayout: Sendable {
       try tables.map(data, as: .data)
       for (range, kind) in parts { try tables.map(Mapping(range, as: kind)) }
       if let console = request.console {
-        let start = console.alignedDown(to: page)
-        try tables.map(Mapping(PhysicalRange(start, upTo: start + page), as: .device))
+        try tables.map(Mapping(console.alignedOutward(to: page) ?? console, as: .device))
       }
     } catch {
       throw .mapping(error)

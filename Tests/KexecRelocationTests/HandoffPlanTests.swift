@@ -14,13 +14,14 @@ struct HandoffPlanTests {
 
   private func layout(
     regimes: [TranslationRegime], ram: [PhysicalRange] = [ram], pieceCount: Int = 31,
-    console: PhysicalAddress? = console
+    console: PhysicalAddress? = console, consoleSize: UInt64 = 4096
   ) throws -> HandoffLayout {
     let memory = PhysicalRangeSet(ram)
     return try HandoffLayout(
       HandoffLayout.Request(
         stage: try SyntheticStage.image(), regimes: regimes, granule: .size4K, ram: memory,
-        console: console, pieceCount: pieceCount,
+        console: console.flatMap { PhysicalRange(start: $0, size: consoleSize) },
+        pieceCount: pieceCount,
         placement: PlacementRequest(
           available: memory, runningKernel: nil,
           bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 48)),
@@ -104,6 +105,20 @@ struct HandoffPlanTests {
     ] {
       #expect(PhysicalRangeSet(ram).contains(part))
     }
+  }
+
+  @Test("Registers that straddle a page boundary are mapped on both sides of it")
+  func consoleAcrossPages() throws {
+    let layout = try layout(
+      regimes: [.el1], console: PhysicalAddress(0x900_0FE0), consoleSize: 64)
+    let translation = try #require(layout.translation(el2Layout: false))
+    let walker = try TableWalker(
+      regime: .el1, tcr: TranslationRegime.el1.tcr(translation.tcr, mmfr0: 0b0101),
+      mair: translation.mair, ttbr0: translation.root.rawValue,
+      memory: Memory(start: layout.tableMemory.start, words: layout.tableWords))
+    try walker.requireIdentity(
+      of: PhysicalRange(PhysicalAddress(0x900_0000), upTo: PhysicalAddress(0x900_2000)),
+      as: .device)
   }
 
   @Test("A console inside RAM is an error, not a second mapping")

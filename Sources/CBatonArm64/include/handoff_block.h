@@ -25,6 +25,7 @@
 // baton_lifeline.console_kind
 #define BATON_CONSOLE_NONE 0
 #define BATON_CONSOLE_PL011 1
+#define BATON_CONSOLE_NS16550 2
 
 // baton_lifeline.psci_conduit
 #define BATON_PSCI_NONE 0
@@ -44,7 +45,10 @@ struct baton_lifeline {
     uint32_t console_kind;
     uint32_t psci_conduit;
     uint32_t flags;
-    uint32_t reserved;
+    // BATON_CONSOLE_NS16550: register n lies at n << shift and is accessed with width bytes.
+    // 0 for other kinds.
+    uint16_t console_shift;
+    uint16_t console_width;
     uint64_t checksum;  // XXH64 of the fields above
 };
 
