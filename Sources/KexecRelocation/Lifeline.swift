@@ -59,6 +59,7 @@ public struct Lifeline: Hashable, Sendable {
         PhysicalAddress(encoded.console_base), shift: Int(encoded.console_shift), width: width)
     default: return nil
     }
+    guard console == .none || console.registers != nil else { return nil }
     switch encoded.psci_conduit {
     case UInt32(BATON_PSCI_NONE): conduit = .none
     case UInt32(BATON_PSCI_SMC): conduit = .smc

@@ -13,11 +13,13 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
   let lifeline = findLifeline()
   do throws(StageFailure) {
     let block: HandoffBlockView
-    do throws(HandoffBlockView.Refusal) { block = try blockView() } catch { throw .block(error) }
+    do throws(HandoffBlockView.Refusal) { block = try loadedHandoff().block() } catch {
+      throw .block(error)
+    }
     let engine = RelocationEngine(block: block)
     let moved = engine.moveExtents()
     let verified: UInt64
-    do throws(RelocationEngine.Mismatch) { verified = try engine.verifyPieces() } catch {
+    do throws(PieceMismatch) { verified = try engine.verifyPieces() } catch {
       throw .mismatch(error, pieces: block.pieceCount)
     }
     Report(lifeline).departure(

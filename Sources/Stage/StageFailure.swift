@@ -1,4 +1,4 @@
-import BareMetal
+import ArmTranslation
 import KexecRelocation
 
 /// Why the stage does not start the next kernel.
@@ -6,5 +6,6 @@ enum StageFailure: Error {
   case block(HandoffBlockView.Refusal)
   case noSuchGranule(shift: UInt32)
   case regimeNotPrepared(StaticString)
-  case mismatch(RelocationEngine.Mismatch, pieces: Int)
+  case translation(TranslationFault)
+  case mismatch(PieceMismatch, pieces: Int)
 }
