@@ -32,11 +32,15 @@ public struct HandoffBlock: Sendable {
   public var el2Layout: Translation?
   public var extents: [Extent]
   public var pieces: [Piece]
+  /// Where the stage leaves its record (`struct baton_handoff_record`): in the device tree, a
+  /// multiple of 4. Nil where nobody wants one.
+  public var record: PhysicalAddress?
 
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
     arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
-    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece]
+    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece],
+    record: PhysicalAddress? = nil
   ) {
     self.address = address
     self.lifeline = lifeline
@@ -48,6 +52,7 @@ public struct HandoffBlock: Sendable {
     self.el2Layout = el2Layout
     self.extents = extents
     self.pieces = pieces
+    self.record = record
   }
 
   /// The size in bytes of a block with so many extents and pieces; a multiple of 8.
@@ -83,6 +88,8 @@ public struct HandoffBlock: Sendable {
     header.extents.count = UInt32(extents.count)
     header.pieces.offset = UInt32(HandoffBlock.size(extents: extents.count, pieces: 0))
     header.pieces.count = UInt32(pieces.count)
+
+    header.record = record?.rawValue ?? 0
 
     var words: [UInt64] = []
     words.reserveCapacity(size / MemoryLayout<UInt64>.size)

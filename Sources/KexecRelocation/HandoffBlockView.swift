@@ -13,6 +13,7 @@ public struct HandoffBlockView {
     case badExtents
     case badPieces
     case badTables
+    case badRecord(UInt64)
     case badChecksum(expected: UInt64, found: UInt64)
   }
 
@@ -74,6 +75,29 @@ public struct HandoffBlockView {
     guard found == header.checksum else {
       throw .badChecksum(expected: header.checksum, found: found)
     }
+  }
+
+  /// Where the stage leaves its record, or nil where nobody wants one.
+  ///
+  /// - Throws: `.badRecord` where that is not in the device tree, as far as its pieces tell.
+  public func record() throws(Refusal) -> PhysicalRange? {
+    guard header.record != 0 else { return nil }
+    var start = UInt64.max
+    var end: UInt64 = 0
+    for index in 0..<pieceCount {
+      let piece = piece(index)
+      guard piece.segment == SegmentRole.deviceTree.rawValue else { continue }
+      start = min(start, piece.address)
+      end = max(end, piece.address &+ UInt64(piece.size))
+    }
+    guard header.record & 3 == 0,
+      let record = PhysicalRange(
+        start: PhysicalAddress(header.record),
+        size: UInt64(MemoryLayout<baton_handoff_record>.size)),
+      let tree = PhysicalRange(start: PhysicalAddress(start), end: PhysicalAddress(end)),
+      tree.contains(record)
+    else { throw .badRecord(header.record) }
+    return record
   }
 
   public var extentCount: Int { Int(header.extents.count) }

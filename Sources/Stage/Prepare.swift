@@ -14,6 +14,7 @@ import KexecRelocation
 func stagePrepare(
   base: UInt64, vbar: UInt64, context: UnsafeMutablePointer<baton_stage_context>
 ) {
+  let entered = Processor.counter
   let lifeline = findLifeline()
   Firmware.remember(lifeline.conduit)
   do throws(StageFailure) {
@@ -35,7 +36,8 @@ func stagePrepare(
     unsafe context.pointee = baton_stage_context(
       regime: registers,
       departure: baton_departure(
-        entry: block.header.entry, arguments: block.header.arguments, vbar: vbar))
+        entry: block.header.entry, arguments: block.header.arguments, vbar: vbar),
+      entered: entered, reserved: 0)
   } catch {
     Report(lifeline).fail(error)
   }

@@ -106,6 +106,9 @@ struct Report {
       console.write(": its extents lie outside it")
     case .badPieces:
       console.write(": its pieces lie outside it")
+    case .badRecord(let address):
+      console.write(": its record lies outside the dtb, at ")
+      console.write(hexadecimal: address)
     case .badTables:
       console.write(": impossible table range")
     case .badChecksum(let expected, let found):

@@ -148,7 +148,7 @@ struct HandoffPlanTests {
     let plan = unsafe HandoffPlan(
       layout: layout, stage: try SyntheticStage.image(), kernel: kernel.span.bytes,
       initrd: initrd.span.bytes, deviceTree: tree.span.bytes, lifeline: lifeline,
-      selection: selection, digestingWith: .portable)
+      selection: selection, digestingWith: .portable, recordOffset: 512)
     #expect(plan.segments.count <= 16)
     #expect(plan.pieces.count == count)
     var loaded = PhysicalRangeSet()
@@ -183,6 +183,7 @@ struct HandoffPlanTests {
       let view = try unsafe HandoffBlockView(at: start, address: layout.blockAddress)
       try view.check(code: code.span, constants: constants.span, tables: tables.span)
       #expect(view.header.entry == layout.placement.kernel.start.rawValue)
+      #expect(view.header.record == layout.placement.deviceTree.start.rawValue + 512)
       #expect(view.header.arguments.0 == layout.placement.deviceTree.start.rawValue)
     }
   }

@@ -57,6 +57,29 @@ struct LoadedHandoffTests {
     #expect(throws: Never.self) { try machine.run() }
   }
 
+  @Test("A record is left inside the device tree or nowhere")
+  func record() throws {
+    let machine = try SimulatedMachine()
+    let tree = machine.layout.placement.deviceTree
+    let field = MemoryLayout<baton_handoff_block>.offset(of: \.record)
+    let word = try #require(field) / 8
+    let size = UInt64(MemoryLayout<baton_handoff_record>.size)
+    for address in [tree.start, tree.start + 4, tree.start + (tree.size - size)] {
+      machine.memory.set(address.rawValue, word: word, of: "block")
+      machine.fixChecksum()
+      #expect(throws: Never.self, "\(address)") { try machine.run() }
+    }
+    let outside: [UInt64] = [
+      tree.start.rawValue - 4, tree.start.rawValue + 2, tree.end.rawValue - size + 4,
+      tree.end.rawValue, machine.layout.placement.kernel.start.rawValue, 8, .max - 3,
+    ]
+    for address in outside {
+      machine.memory.set(address, word: word, of: "block")
+      machine.fixChecksum()
+      #expect(throws: SimulatedMachine.Failure.block(.badRecord(address))) { try machine.run() }
+    }
+  }
+
   @Test("Tables that do not map what the stage runs on are refused before they are used")
   func brokenTables() throws {
     let machine = try SimulatedMachine()

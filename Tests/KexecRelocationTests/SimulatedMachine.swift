@@ -71,7 +71,10 @@ struct SimulatedMachine {
     let handoff = LoadedHandoff(
       base: layout.stageEntry, block: layout.blockAddress, memory: memory)
     let block: HandoffBlockView
-    do throws(HandoffBlockView.Refusal) { block = try handoff.checkedBlock() } catch {
+    do throws(HandoffBlockView.Refusal) {
+      block = try handoff.checkedBlock()
+      _ = try block.record()
+    } catch {
       throw .block(error)
     }
     let translation = block.header.el2_layout
