@@ -84,15 +84,10 @@ public struct Console {
     }
   }
 
-  /// Waits for at most 20 ms by the architectural counter, and for a number of reads that takes at
-  /// least as long where firmware has not said how fast that counter runs.
   private mutating func wait(until state: State) {
-    let limit = baton_read_cntfrq_el0() / 50
-    let start = baton_read_cntvct_el0()
-    var reads: UInt32 = 0
+    var deadline = Deadline()
     while !isReached(state) {
-      reads += 1
-      if reads > 1 << 20 || (limit != 0 && baton_read_cntvct_el0() &- start > limit) {
+      if deadline.hasPassed() {
         port = .none
         return
       }

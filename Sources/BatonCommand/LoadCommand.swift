@@ -83,6 +83,7 @@ struct LoadCommand<System: LinuxSystem> {
         HandoffLayout.Request(
           stage: stage, regimes: machine.regimes, granule: machine.granule,
           ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
+          redistributors: machine.redistributors,
           pieceCount: pieceCount,
           placement: PlacementRequest(
             available: machine.memory.available, runningKernel: machine.memory.kernelImage,

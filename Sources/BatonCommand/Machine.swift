@@ -12,6 +12,8 @@ struct Machine {
   /// The running kernel's device tree; nil where it has none.
   let tree: DeviceTree?
   let lifeline: Lifeline
+  /// Where the stage switches LPIs off.
+  let redistributors: [RedistributorRegion]
   /// Sentences about what will work less well here.
   let warnings: [String]
 
@@ -53,6 +55,7 @@ struct Machine {
       warnings.append(
         "no PSCI in the device tree: after a failure the machine halts instead of resetting")
     }
+    redistributors = Self.redistributors(description)
     lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: haltsOnFailure)
     self.warnings = warnings
   }
@@ -102,6 +105,18 @@ struct Machine {
     } catch {
       // A console whose place the tree does not tell is none; the load says so.
       return .none
+    }
+  }
+
+  private static func redistributors(_ tree: DeviceTree?) -> [RedistributorRegion] {
+    do throws(DeviceTreeContentError) {
+      guard let controller = try tree?.interruptController() else { return [] }
+      return controller.redistributors.map {
+        RedistributorRegion(range: $0, stride: controller.redistributorStride)
+      }
+    } catch {
+      // Nor does a kernel find an interrupt controller in such a tree, and so no LPIs.
+      return []
     }
   }
 

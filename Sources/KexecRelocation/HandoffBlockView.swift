@@ -12,6 +12,7 @@ public struct HandoffBlockView {
     case wrongAddress(UInt64)
     case badExtents
     case badPieces
+    case badRedistributors
     case badTables
     case badRecord(UInt64)
     case badChecksum(expected: UInt64, found: UInt64)
@@ -45,6 +46,10 @@ public struct HandoffBlockView {
     guard
       HandoffBlockView.lies(header.pieces, of: MemoryLayout<baton_piece>.size, inside: header.size)
     else { throw .badPieces }
+    guard
+      HandoffBlockView.lies(
+        header.redistributors, of: MemoryLayout<baton_redistributors>.size, inside: header.size)
+    else { throw .badRedistributors }
     // The tables lie behind the block: before the checksum has been compared, no other memory is
     // read on the word of the block.
     guard
@@ -102,6 +107,7 @@ public struct HandoffBlockView {
 
   public var extentCount: Int { Int(header.extents.count) }
   public var pieceCount: Int { Int(header.pieces.count) }
+  public var redistributorCount: Int { Int(header.redistributors.count) }
 
   /// The extent at `index`, below `extentCount`.
   public func extent(_ index: Int) -> baton_extent {
@@ -119,5 +125,15 @@ public struct HandoffBlockView {
     return unsafe base.load(
       fromByteOffset: Int(header.pieces.offset) + index * MemoryLayout<baton_piece>.stride,
       as: baton_piece.self)
+  }
+
+  /// The region of redistributors at `index`, below `redistributorCount`.
+  public func redistributors(_ index: Int) -> baton_redistributors {
+    precondition(index >= 0 && index < redistributorCount)
+    // Sound: `init` held the whole array inside the block.
+    return unsafe base.load(
+      fromByteOffset: Int(header.redistributors.offset)
+        + index * MemoryLayout<baton_redistributors>.stride,
+      as: baton_redistributors.self)
   }
 }

@@ -82,7 +82,8 @@ public struct HandoffPlan: Sendable {
       arguments: (placement.deviceTree.start.rawValue, 0, 0, 0), tables: layout.tableMemory,
       granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
       el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
-      record: recordOffset.map { placement.deviceTree.start + UInt64($0) })
+      record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
+      redistributors: layout.redistributors)
     let blockWords = block.encoded(
       code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
 

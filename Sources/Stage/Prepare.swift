@@ -32,6 +32,10 @@ func stagePrepare(
     } catch {
       throw .translation(error)
     }
+    // As early as possible: each one that comes writes into memory.
+    do throws(LocalityInterrupts.Stuck) { try LocalityInterrupts.disable(block) } catch {
+      throw .lpisStuck(error)
+    }
     // Sound: entry.S reserved the context on its stack.
     unsafe context.pointee = baton_stage_context(
       regime: registers,

@@ -50,6 +50,13 @@ struct Report {
     case .translation(let fault):
       console.write("the loaded tables would not work: ")
       write(fault, to: &console)
+    case .lpisStuck(let stuck):
+      console.write("the redistributor at ")
+      console.write(hexadecimal: stuck.frame)
+      console.write(" keeps its LPIs on, and writes to the old kernel's tables at ")
+      console.write(hexadecimal: stuck.propertyTable?.start.rawValue ?? 0)
+      console.write(" and ")
+      console.write(hexadecimal: stuck.pendingTable?.start.rawValue ?? 0)
     case .mismatch(let mismatch, let pieces):
       console.write(SegmentRole(rawValue: mismatch.piece.segment)?.name ?? "segment")
       console.write(" differs from what was loaded, at ")
@@ -109,6 +116,8 @@ struct Report {
     case .badRecord(let address):
       console.write(": its record lies outside the dtb, at ")
       console.write(hexadecimal: address)
+    case .badRedistributors:
+      console.write(": its redistributors lie outside it")
     case .badTables:
       console.write(": impossible table range")
     case .badChecksum(let expected, let found):

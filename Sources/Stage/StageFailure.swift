@@ -1,4 +1,5 @@
 import ArmTranslation
+import BareMetal
 import KexecRelocation
 
 /// Why the stage does not start the next kernel.
@@ -7,5 +8,6 @@ enum StageFailure: Error {
   case noSuchGranule(shift: UInt32)
   case regimeNotPrepared(StaticString)
   case translation(TranslationFault)
+  case lpisStuck(LocalityInterrupts.Stuck)
   case mismatch(PieceMismatch, pieces: Int)
 }
