@@ -1,22 +1,25 @@
 import CBareMetal
-import CBatonArm64
 import KexecRelocation
 import PhysicalMemory
 
 /// The serial port, by polling. A console that does not take a byte in time is given up: a machine
 /// must not hang because its UART does.
 public struct Console {
-  private let base: UInt64
-  private var works: Bool
+  private enum Port {
+    case none
+    case pl011(PL011)
+    case ns16550(NS16550)
+  }
+
+  /// `.none` also where the port was given up.
+  private var port: Port
 
   public init(_ console: Lifeline.Console) {
     switch console {
-    case .none:
-      base = 0
-      works = false
-    case .pl011(let address):
-      base = address.rawValue
-      works = true
+    case .none: port = .none
+    case .pl011(let base): port = .pl011(PL011(base: base.rawValue))
+    case .ns16550(let base, let shift, let width):
+      port = .ns16550(NS16550(base: base.rawValue, shift: shift, width: width))
     }
   }
 
@@ -52,40 +55,42 @@ public struct Console {
   /// Ends the line and waits until it has left the port, so that a reset does not cut it off.
   public mutating func endLine() {
     write("\r\n")
-    wait(until: PL011.Flags.busy)
+    wait(until: .drained)
   }
 
   private mutating func write(_ byte: UInt8) {
-    wait(until: PL011.Flags.transmitFIFOFull)
-    guard works else { return }
-    baton_mmio_write32(base + PL011.dataRegister, UInt32(byte))
+    wait(until: .roomy)
+    switch port {
+    case .none: break
+    case .pl011(let port): port.send(byte)
+    case .ns16550(let port): port.send(byte)
+    }
   }
 
-  /// Waits until `flag` is clear, for at most 20 ms by the architectural counter, and for a number
-  /// of reads that takes at least as long where firmware has not said how fast that counter runs.
-  private mutating func wait(until flag: UInt32) {
-    guard works else { return }
-    let limit = baton_read_cntfrq_el0() / 50
-    let start = baton_read_cntvct_el0()
-    var reads: UInt32 = 0
-    while baton_mmio_read32(base + PL011.flagRegister) & flag != 0 {
-      reads += 1
-      if reads > 1 << 20 || (limit != 0 && baton_read_cntvct_el0() &- start > limit) {
-        works = false
+  private enum State {
+    /// The port takes a byte.
+    case roomy
+    /// All bytes have left.
+    case drained
+  }
+
+  private func isReached(_ state: State) -> Bool {
+    switch (port, state) {
+    case (.none, _): true
+    case (.pl011(let port), .roomy): port.hasRoom
+    case (.pl011(let port), .drained): port.isDrained
+    case (.ns16550(let port), .roomy): port.hasRoom
+    case (.ns16550(let port), .drained): port.isDrained
+    }
+  }
+
+  private mutating func wait(until state: State) {
+    var deadline = Deadline()
+    while !isReached(state) {
+      if deadline.hasPassed() {
+        port = .none
         return
       }
     }
-  }
-}
-
-/// Registers of the Arm PrimeCell UART (PL011, Arm DDI 0183), of which the SBSA generic UART is a
-/// subset.
-private enum PL011 {
-  static let dataRegister: UInt64 = 0x00
-  static let flagRegister: UInt64 = 0x18
-
-  enum Flags {
-    static let busy: UInt32 = 1 << 3
-    static let transmitFIFOFull: UInt32 = 1 << 5
   }
 }

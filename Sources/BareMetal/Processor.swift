@@ -9,6 +9,12 @@ public enum Processor {
     return HCR_EL2.e2h.isSet(in: baton_read_hcr_el2()) ? .el2Host : .el2
   }
 
+  /// The architectural counter, as the next kernel's clock sees it (CNTVCT_EL0).
+  public static var counter: UInt64 { baton_read_cntvct_el0() }
+
+  /// What the counter counts in a second (CNTFRQ_EL0).
+  public static var counterFrequency: UInt64 { baton_read_cntfrq_el0() }
+
   /// Whether this CPU translates with pages of `1 << shift` bytes.
   public static func hasGranule(shift: UInt32) -> Bool {
     let features = baton_read_id_aa64mmfr0_el1()

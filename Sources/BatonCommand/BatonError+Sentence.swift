@@ -110,7 +110,10 @@ extension UsageError {
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l only" + help
     case .badValue(let option, let value):
-      option + " takes reset or halt, not " + (value.isEmpty ? "nothing" : value)
+      option
+        + (option == "--console"
+          ? " takes none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH], not "
+          : " takes reset or halt, not ") + (value.isEmpty ? "nothing" : value)
     case .badAddress(let option, let value):
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)

@@ -20,6 +20,7 @@ struct CommandOption: Sendable {
     case json
     case memoryMinimum
     case memoryMaximum
+    case console
   }
 
   let name: Name
@@ -77,6 +78,9 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .memoryMaximum, long: ["mem-max"], argument: "ADDR",
         help: "Load nothing at or above the physical address ADDR."),
+      CommandOption(
+        name: .console, long: ["console"], argument: "KIND,ADDRESS[,SHIFT,WIDTH]",
+        help: "Where the stage writes: pl011, 8250 or none (default: the device tree's)."),
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),

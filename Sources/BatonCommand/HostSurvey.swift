@@ -29,7 +29,7 @@ struct HostSurvey {
     isLoadDisabled = KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system)
     obstacles = LoadPermission.obstacles(system)
     do throws(BatonError) {
-      let machine = try Machine(system, nextTree: nil, haltsOnFailure: false)
+      let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
       level = machine.level
       lifeline = machine.lifeline
       crashKernel = machine.memory.crashKernel

@@ -20,6 +20,8 @@ struct Invocation: Hashable, Sendable {
   var reusesCommandLine = false
   var verifiesEverything = true
   var haltsOnFailure = false
+  /// `--console`'s; nil leaves the choice to the device tree.
+  var console: ConsoleSpecification?
   var isDryRun = false
   var showsPlan = false
   var answersInJSON = false
@@ -96,6 +98,12 @@ extension Invocation {
       case .memoryMaximum:
         result.memoryMaximum = try Self.address(value, of: "--mem-max")
         loadOption = "--mem-max"
+      case .console:
+        guard let console = ConsoleSpecification(parsing: value) else {
+          throw .badValue(option: "--console", value: value)
+        }
+        result.console = console
+        loadOption = "--console"
       }
     }
     // As everywhere: help and version win over all else.

@@ -35,7 +35,8 @@ struct LoadCommand<System: LinuxSystem> {
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
     let given = try givenTree()
     let machine = try Machine(
-      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure)
+      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
+      console: invocation.console)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
     for warning in machine.warnings + lacking {
@@ -85,13 +86,13 @@ struct LoadCommand<System: LinuxSystem> {
     initrdSize: Int, treeSize: Int,
     pieceCount: Int
   ) throws(BatonError) -> HandoffLayout {
-    var console: PhysicalAddress?
-    if case .pl011(let base) = machine.lifeline.console { console = base }
     do throws(HandoffError) {
       return try HandoffLayout(
         HandoffLayout.Request(
           stage: stage, regimes: machine.regimes, granule: machine.granule,
-          ram: machine.memory.systemRAM, console: console, pieceCount: pieceCount,
+          ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
+          redistributors: machine.redistributors,
+          pieceCount: pieceCount,
           placement: PlacementRequest(
             available: machine.memory.available.subtracting(unusable),
             runningKernel: machine.memory.kernelImage,

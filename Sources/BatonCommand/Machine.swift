@@ -12,13 +12,16 @@ struct Machine {
   /// The running kernel's device tree; nil where it has none.
   let tree: DeviceTree?
   let lifeline: Lifeline
+  /// Where the stage switches LPIs off.
+  let redistributors: [RedistributorRegion]
   /// Sentences about what will work less well here.
   let warnings: [String]
 
   static let treePath = "/sys/firmware/fdt"
 
   init<System: LinuxSystem>(
-    _ system: System, nextTree: DeviceTree?, haltsOnFailure: Bool
+    _ system: System, nextTree: DeviceTree?, haltsOnFailure: Bool,
+    console override: ConsoleSpecification?
   ) throws(BatonError) {
     let iomem: [UInt8]
     do throws(Errno) { iomem = try system.read("/proc/iomem") } catch {
@@ -41,17 +44,18 @@ struct Machine {
     }
     // The running kernel's tree describes the hardware; one that was given does so too.
     let description = tree ?? nextTree
-    let console = Self.console(description)
-    if console == .none {
+    let console = override?.console ?? Self.console(description)
+    if console == .none, override == nil {
       warnings.append(
-        "no console that baton's stage can drive (PL011) in stdout-path of the device tree: "
-          + "it will be silent")
+        "no console that baton's stage can drive (PL011, SBSA UART, 8250) in stdout-path of the "
+          + "device tree: it will be silent; --console names one")
     }
     let conduit = Self.conduit(description)
     if conduit == .none {
       warnings.append(
         "no PSCI in the device tree: after a failure the machine halts instead of resetting")
     }
+    redistributors = Self.redistributors(description)
     lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: haltsOnFailure)
     self.warnings = warnings
   }
@@ -110,11 +114,25 @@ struct Machine {
       guard let console = try tree?.console() else { return .none }
       switch console.kind {
       case .pl011, .sbsaUART: return .pl011(console.registers.start)
-      case .ns16550: return .none
+      case .ns16550(let shift, let width):
+        guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
+        return .ns16550(console.registers.start, shift: shift, width: width)
       }
     } catch {
       // A console whose place the tree does not tell is none; the load says so.
       return .none
+    }
+  }
+
+  private static func redistributors(_ tree: DeviceTree?) -> [RedistributorRegion] {
+    do throws(DeviceTreeContentError) {
+      guard let controller = try tree?.interruptController() else { return [] }
+      return controller.redistributors.map {
+        RedistributorRegion(range: $0, stride: controller.redistributorStride)
+      }
+    } catch {
+      // Nor does a kernel find an interrupt controller in such a tree, and so no LPIs.
+      return []
     }
   }
 

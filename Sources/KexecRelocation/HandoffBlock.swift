@@ -32,11 +32,17 @@ public struct HandoffBlock: Sendable {
   public var el2Layout: Translation?
   public var extents: [Extent]
   public var pieces: [Piece]
+  /// Where the stage leaves its record (`struct baton_handoff_record`): in the device tree, a
+  /// multiple of 4. Nil where nobody wants one.
+  public var record: PhysicalAddress?
+
+  public var redistributors: [RedistributorRegion]
 
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
     arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
-    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece]
+    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece],
+    record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = []
   ) {
     self.address = address
     self.lifeline = lifeline
@@ -48,12 +54,15 @@ public struct HandoffBlock: Sendable {
     self.el2Layout = el2Layout
     self.extents = extents
     self.pieces = pieces
+    self.record = record
+    self.redistributors = redistributors
   }
 
-  /// The size in bytes of a block with so many extents and pieces; a multiple of 8.
-  public static func size(extents: Int, pieces: Int) -> Int {
+  /// The size in bytes of a block with so many elements in its arrays; a multiple of 8.
+  public static func size(extents: Int, pieces: Int, redistributors: Int = 0) -> Int {
     MemoryLayout<baton_handoff_block>.size + extents * MemoryLayout<baton_extent>.size
       + pieces * MemoryLayout<baton_piece>.size
+      + redistributors * MemoryLayout<baton_redistributors>.size
   }
 
   /// The block as bytes, its checksum over `stage`, `tables` and itself filled in.
@@ -65,7 +74,8 @@ public struct HandoffBlock: Sendable {
   public func encoded(
     code: Span<UInt64>, constants: Span<UInt64>, tables tableWords: Span<UInt64>
   ) -> [UInt64] {
-    let size = HandoffBlock.size(extents: extents.count, pieces: pieces.count)
+    let size = HandoffBlock.size(
+      extents: extents.count, pieces: pieces.count, redistributors: redistributors.count)
     var header = baton_handoff_block()
     header.magic = BATON_BLOCK_MAGIC
     header.version = UInt32(BATON_BLOCK_VERSION)
@@ -83,6 +93,11 @@ public struct HandoffBlock: Sendable {
     header.extents.count = UInt32(extents.count)
     header.pieces.offset = UInt32(HandoffBlock.size(extents: extents.count, pieces: 0))
     header.pieces.count = UInt32(pieces.count)
+
+    header.redistributors.offset = UInt32(
+      HandoffBlock.size(extents: extents.count, pieces: pieces.count))
+    header.redistributors.count = UInt32(redistributors.count)
+    header.record = record?.rawValue ?? 0
 
     var words: [UInt64] = []
     words.reserveCapacity(size / MemoryLayout<UInt64>.size)
@@ -103,6 +118,12 @@ public struct HandoffBlock: Sendable {
         for index in 0..<32 { unsafe target[index] = piece.digest.bytes[index] }
       }
       HandoffBlock.append(encoded, to: &words)
+    }
+    for region in redistributors {
+      HandoffBlock.append(
+        baton_redistributors(
+          start: region.range.start.rawValue, size: region.range.size, stride: region.stride ?? 0),
+        to: &words)
     }
     words[Int(BATON_BLOCK_CHECKSUM_OFFSET) / MemoryLayout<UInt64>.size] = BlockChecksum.of(
       code: code, constants: constants, tables: tableWords, block: words.span)

@@ -12,7 +12,9 @@ public struct HandoffBlockView {
     case wrongAddress(UInt64)
     case badExtents
     case badPieces
+    case badRedistributors
     case badTables
+    case badRecord(UInt64)
     case badChecksum(expected: UInt64, found: UInt64)
   }
 
@@ -44,6 +46,10 @@ public struct HandoffBlockView {
     guard
       HandoffBlockView.lies(header.pieces, of: MemoryLayout<baton_piece>.size, inside: header.size)
     else { throw .badPieces }
+    guard
+      HandoffBlockView.lies(
+        header.redistributors, of: MemoryLayout<baton_redistributors>.size, inside: header.size)
+    else { throw .badRedistributors }
     // The tables lie behind the block: before the checksum has been compared, no other memory is
     // read on the word of the block.
     guard
@@ -76,8 +82,32 @@ public struct HandoffBlockView {
     }
   }
 
+  /// Where the stage leaves its record, or nil where nobody wants one.
+  ///
+  /// - Throws: `.badRecord` where that is not in the device tree, as far as its pieces tell.
+  public func record() throws(Refusal) -> PhysicalRange? {
+    guard header.record != 0 else { return nil }
+    var start = UInt64.max
+    var end: UInt64 = 0
+    for index in 0..<pieceCount {
+      let piece = piece(index)
+      guard piece.segment == SegmentRole.deviceTree.rawValue else { continue }
+      start = min(start, piece.address)
+      end = max(end, piece.address &+ UInt64(piece.size))
+    }
+    guard header.record & 3 == 0,
+      let record = PhysicalRange(
+        start: PhysicalAddress(header.record),
+        size: UInt64(MemoryLayout<baton_handoff_record>.size)),
+      let tree = PhysicalRange(start: PhysicalAddress(start), end: PhysicalAddress(end)),
+      tree.contains(record)
+    else { throw .badRecord(header.record) }
+    return record
+  }
+
   public var extentCount: Int { Int(header.extents.count) }
   public var pieceCount: Int { Int(header.pieces.count) }
+  public var redistributorCount: Int { Int(header.redistributors.count) }
 
   /// The extent at `index`, below `extentCount`.
   public func extent(_ index: Int) -> baton_extent {
@@ -95,5 +125,15 @@ public struct HandoffBlockView {
     return unsafe base.load(
       fromByteOffset: Int(header.pieces.offset) + index * MemoryLayout<baton_piece>.stride,
       as: baton_piece.self)
+  }
+
+  /// The region of redistributors at `index`, below `redistributorCount`.
+  public func redistributors(_ index: Int) -> baton_redistributors {
+    precondition(index >= 0 && index < redistributorCount)
+    // Sound: `init` held the whole array inside the block.
+    return unsafe base.load(
+      fromByteOffset: Int(header.redistributors.offset)
+        + index * MemoryLayout<baton_redistributors>.stride,
+      as: baton_redistributors.self)
   }
 }

@@ -10,6 +10,7 @@ public struct HandoffLayout: Sendable {
   public let placement: Placement
   public let control: ControlRegion
   public let granule: Granule
+  public let redistributors: [RedistributorRegion]
   /// Tables for each regime asked for, sealed where they will lie.
   let tables: [TranslationTables<Sealed>]
 
@@ -23,7 +24,9 @@ public struct HandoffLayout: Sendable {
     /// All memory that may be mapped cacheable: System RAM without its holes.
     public var ram: PhysicalRangeSet
     /// The console's registers, or nil where there is none.
-    public var console: PhysicalAddress?
+    public var console: PhysicalRange?
+    /// Where the interrupt controller's redistributors are.
+    public var redistributors: [RedistributorRegion]
     /// The pieces that the handoff block will hold.
     public var pieceCount: Int
     /// What is to be placed; the layout fills in the control region's size.
@@ -31,13 +34,15 @@ public struct HandoffLayout: Sendable {
 
     public init(
       stage: StageImage, regimes: [TranslationRegime], granule: Granule, ram: PhysicalRangeSet,
-      console: PhysicalAddress?, pieceCount: Int, placement: PlacementRequest
+      console: PhysicalRange?, redistributors: [RedistributorRegion] = [], pieceCount: Int,
+      placement: PlacementRequest
     ) {
       self.stage = stage
       self.regimes = regimes
       self.granule = granule
       self.ram = ram
       self.console = console
+      self.redistributors = redistributors
       self.pieceCount = pieceCount
       self.placement = placement
     }
@@ -47,7 +52,8 @@ public struct HandoffLayout: Sendable {
   ///
   /// - Throws: `HandoffError`.
   public init(_ request: Request) throws(HandoffError) {
-    let blockSize = HandoffBlock.size(extents: 0, pieces: request.pieceCount)
+    let blockSize = HandoffBlock.size(
+      extents: 0, pieces: request.pieceCount, redistributors: request.redistributors.count)
     guard blockSize <= HandoffBlockView.maximumSize else {
       throw .tooLarge(pieces: request.pieceCount)
     }
@@ -86,6 +92,7 @@ public struct HandoffLayout: Sendable {
         control: PhysicalRange(
           placement.control.start, upTo: placement.control.start + self.control.size))
       self.granule = request.granule
+      self.redistributors = request.redistributors
       self.tables = try HandoffLayout.seal(
         building, at: placement.control.start + control.tableOffset,
         pageSize: request.granule.pageSize)
@@ -160,8 +167,7 @@ public struct HandoffLayout: Sendable {
       try tables.map(data, as: .data)
       for (range, kind) in parts { try tables.map(Mapping(range, as: kind)) }
       if let console = request.console {
-        let start = console.alignedDown(to: page)
-        try tables.map(Mapping(PhysicalRange(start, upTo: start + page), as: .device))
+        try tables.map(Mapping(console.alignedOutward(to: page) ?? console, as: .device))
       }
     } catch {
       throw .mapping(error)

@@ -47,10 +47,12 @@ public struct HandoffPlan: Sendable {
   ///   - layout: made for content of these sizes.
   ///   - initrd: empty where there is none.
   ///   - deviceTree: final: it names the places that the layout chose.
+  ///   - recordOffset: where in the device tree's bytes the stage leaves its record
+  ///     (`struct baton_handoff_record`): zeros, a multiple of 4 from the start. Nil for none.
   public init(
     layout: HandoffLayout, stage: StageImage, kernel: RawSpan, initrd: RawSpan,
     deviceTree: RawSpan, lifeline: Lifeline, selection: PieceSelection,
-    digestingWith implementation: SHA256.Implementation
+    digestingWith implementation: SHA256.Implementation, recordOffset: Int? = nil
   ) {
     let placement = layout.placement
     let ranges = selection.ranges(
@@ -79,7 +81,9 @@ public struct HandoffPlan: Sendable {
       address: layout.blockAddress, lifeline: lifeline, entry: placement.kernel.start,
       arguments: (placement.deviceTree.start.rawValue, 0, 0, 0), tables: layout.tableMemory,
       granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
-      el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces)
+      el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
+      record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
+      redistributors: layout.redistributors)
     let blockWords = block.encoded(
       code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
 

@@ -12,6 +12,19 @@ public struct Lifeline: Hashable, Sendable {
     case none
     /// An Arm PrimeCell UART (PL011), or the subset of it that the SBSA calls generic UART.
     case pl011(PhysicalAddress)
+    /// An 8250 or a descendant of it: register n lies at n << `shift` and is accessed with `width`
+    /// bytes.
+    case ns16550(PhysicalAddress, shift: Int, width: AccessWidth)
+
+    /// The size of an access to a register, in bytes.
+    public enum AccessWidth: Int, Hashable, Sendable {
+      case byte = 1
+      case halfword = 2
+      case word = 4
+    }
+
+    /// The largest distance between two registers, as a power of two: what device trees know.
+    public static let maximumShift = 8
   }
 
   /// How the firmware is called (PSCI, Arm DEN 0022; SMC Calling Convention, Arm DEN 0028).
@@ -38,8 +51,15 @@ public struct Lifeline: Hashable, Sendable {
     switch encoded.console_kind {
     case UInt32(BATON_CONSOLE_NONE): console = .none
     case UInt32(BATON_CONSOLE_PL011): console = .pl011(PhysicalAddress(encoded.console_base))
+    case UInt32(BATON_CONSOLE_NS16550):
+      guard let width = Console.AccessWidth(rawValue: Int(encoded.console_width)),
+        Int(encoded.console_shift) <= Console.maximumShift
+      else { return nil }
+      console = .ns16550(
+        PhysicalAddress(encoded.console_base), shift: Int(encoded.console_shift), width: width)
     default: return nil
     }
+    guard console == .none || console.registers != nil else { return nil }
     switch encoded.psci_conduit {
     case UInt32(BATON_PSCI_NONE): conduit = .none
     case UInt32(BATON_PSCI_SMC): conduit = .smc
@@ -58,6 +78,11 @@ public struct Lifeline: Hashable, Sendable {
     case .pl011(let base):
       result.console_kind = UInt32(BATON_CONSOLE_PL011)
       result.console_base = base.rawValue
+    case .ns16550(let base, let shift, let width):
+      result.console_kind = UInt32(BATON_CONSOLE_NS16550)
+      result.console_base = base.rawValue
+      result.console_shift = UInt16(shift)
+      result.console_width = UInt16(width.rawValue)
     }
     switch conduit {
     case .none: result.psci_conduit = UInt32(BATON_PSCI_NONE)
@@ -74,8 +99,21 @@ public struct Lifeline: Hashable, Sendable {
     let words: InlineArray<3, UInt64> = [
       encoded.console_base,
       UInt64(encoded.console_kind) | UInt64(encoded.psci_conduit) << 32,
-      UInt64(encoded.flags) | UInt64(encoded.reserved) << 32,
+      UInt64(encoded.flags) | UInt64(encoded.console_shift) << 32
+        | UInt64(encoded.console_width) << 48,
     ]
     return XXH64.hash(of: words.span)
+  }
+}
+
+extension Lifeline.Console {
+  /// The registers, or nil where there is no console or its registers would leave 64 bits.
+  public var registers: PhysicalRange? {
+    switch self {
+    case .none: nil
+    // A PL011 decodes 4 KiB (Arm DDI 0183, 3.2).
+    case .pl011(let base): PhysicalRange(start: base, size: 4096)
+    case .ns16550(let base, let shift, _): PhysicalRange(start: base, size: 8 << UInt64(shift))
+    }
   }
 }

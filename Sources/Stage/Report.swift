@@ -1,7 +1,9 @@
+import ArmTranslation
 import BareMetal
 import CBareMetal
 import CBatonArm64
 import KexecRelocation
+import PhysicalMemory
 
 /// The one line that the stage prints, and the end where it is not a departure.
 struct Report {
@@ -45,6 +47,16 @@ struct Report {
       console.write("entered at ")
       console.write(level)
       console.write(", for which no tables were loaded")
+    case .translation(let fault):
+      console.write("the loaded tables would not work: ")
+      write(fault, to: &console)
+    case .lpisStuck(let stuck):
+      console.write("the redistributor at ")
+      console.write(hexadecimal: stuck.frame)
+      console.write(" keeps its LPIs on, and writes to the old kernel's tables at ")
+      console.write(hexadecimal: stuck.propertyTable?.start.rawValue ?? 0)
+      console.write(" and ")
+      console.write(hexadecimal: stuck.pendingTable?.start.rawValue ?? 0)
     case .mismatch(let mismatch, let pieces):
       console.write(SegmentRole(rawValue: mismatch.piece.segment)?.name ?? "segment")
       console.write(" differs from what was loaded, at ")
@@ -101,6 +113,11 @@ struct Report {
       console.write(": its extents lie outside it")
     case .badPieces:
       console.write(": its pieces lie outside it")
+    case .badRecord(let address):
+      console.write(": its record lies outside the dtb, at ")
+      console.write(hexadecimal: address)
+    case .badRedistributors:
+      console.write(": its redistributors lie outside it")
     case .badTables:
       console.write(": impossible table range")
     case .badChecksum(let expected, let found):
@@ -110,6 +127,37 @@ struct Report {
       console.write(hexadecimal: expected)
       console.write(")")
     }
+  }
+
+  private func write(_ fault: TranslationFault, to console: inout Console) {
+    switch fault {
+    case .control(let tcr):
+      console.write("impossible TCR ")
+      console.write(hexadecimal: tcr)
+    case .root(let ttbr0):
+      console.write("impossible TTBR0 ")
+      console.write(hexadecimal: ttbr0)
+    case .translation(let address, let level):
+      write("no translation", address.rawValue, level, to: &console)
+    case .addressSize(let address, let level):
+      write("output beyond the address size", address.rawValue, level, to: &console)
+    case .accessFlag(let address, let level):
+      write("no access flag", address.rawValue, level, to: &console)
+    case .unreadable(let table, let level):
+      write("a descriptor outside the tables", table.rawValue, level, to: &console)
+    case .mismatch(let address, let translation):
+      write("wrong address or attributes", address.rawValue, translation.level, to: &console)
+    }
+  }
+
+  private func write(
+    _ what: StaticString, _ address: UInt64, _ level: Int, to console: inout Console
+  ) {
+    console.write(what)
+    console.write(" at ")
+    console.write(hexadecimal: address)
+    console.write(", level ")
+    console.write(decimal: UInt64(level))
   }
 
   /// ESR_ELx.EC in words, for what a stage can meet (Arm ARM, "ESR_EL1").

@@ -1,3 +1,4 @@
+import ArmTranslation
 import BareMetal
 import KexecRelocation
 
@@ -6,5 +7,7 @@ enum StageFailure: Error {
   case block(HandoffBlockView.Refusal)
   case noSuchGranule(shift: UInt32)
   case regimeNotPrepared(StaticString)
-  case mismatch(RelocationEngine.Mismatch, pieces: Int)
+  case translation(TranslationFault)
+  case lpisStuck(LocalityInterrupts.Stuck)
+  case mismatch(PieceMismatch, pieces: Int)
 }

@@ -127,7 +127,11 @@ struct HandoffBlockTests {
 
   @Test("A lifeline survives its encoding, and every flipped bit in it is found")
   func lifeline() {
-    for console in [Lifeline.Console.none, .pl011(PhysicalAddress(0x900_0000))] {
+    let base = PhysicalAddress(0x900_0000)
+    for console in [
+      Lifeline.Console.none, .pl011(base), .ns16550(base, shift: 0, width: .byte),
+      .ns16550(base, shift: 1, width: .halfword), .ns16550(base, shift: 2, width: .word),
+    ] {
       for conduit in [Lifeline.Conduit.none, .smc, .hvc] {
         for halts in [false, true] {
           let lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: halts)

@@ -14,13 +14,14 @@ struct HandoffPlanTests {
 
   private func layout(
     regimes: [TranslationRegime], ram: [PhysicalRange] = [ram], pieceCount: Int = 31,
-    console: PhysicalAddress? = console
+    console: PhysicalAddress? = console, consoleSize: UInt64 = 4096
   ) throws -> HandoffLayout {
     let memory = PhysicalRangeSet(ram)
     return try HandoffLayout(
       HandoffLayout.Request(
         stage: try SyntheticStage.image(), regimes: regimes, granule: .size4K, ram: memory,
-        console: console, pieceCount: pieceCount,
+        console: console.flatMap { PhysicalRange(start: $0, size: consoleSize) },
+        pieceCount: pieceCount,
         placement: PlacementRequest(
           available: memory, runningKernel: nil,
           bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 48)),
@@ -106,6 +107,20 @@ struct HandoffPlanTests {
     }
   }
 
+  @Test("Registers that straddle a page boundary are mapped on both sides of it")
+  func consoleAcrossPages() throws {
+    let layout = try layout(
+      regimes: [.el1], console: PhysicalAddress(0x900_0FE0), consoleSize: 64)
+    let translation = try #require(layout.translation(el2Layout: false))
+    let walker = try TableWalker(
+      regime: .el1, tcr: TranslationRegime.el1.tcr(translation.tcr, mmfr0: 0b0101),
+      mair: translation.mair, ttbr0: translation.root.rawValue,
+      memory: Memory(start: layout.tableMemory.start, words: layout.tableWords))
+    try walker.requireIdentity(
+      of: PhysicalRange(PhysicalAddress(0x900_0000), upTo: PhysicalAddress(0x900_2000)),
+      as: .device)
+  }
+
   @Test("A console inside RAM is an error, not a second mapping")
   func consoleInRAM() {
     #expect(throws: HandoffError.self) {
@@ -133,7 +148,7 @@ struct HandoffPlanTests {
     let plan = unsafe HandoffPlan(
       layout: layout, stage: try SyntheticStage.image(), kernel: kernel.span.bytes,
       initrd: initrd.span.bytes, deviceTree: tree.span.bytes, lifeline: lifeline,
-      selection: selection, digestingWith: .portable)
+      selection: selection, digestingWith: .portable, recordOffset: 512)
     #expect(plan.segments.count <= 16)
     #expect(plan.pieces.count == count)
     var loaded = PhysicalRangeSet()
@@ -168,6 +183,7 @@ struct HandoffPlanTests {
       let view = try unsafe HandoffBlockView(at: start, address: layout.blockAddress)
       try view.check(code: code.span, constants: constants.span, tables: tables.span)
       #expect(view.header.entry == layout.placement.kernel.start.rawValue)
+      #expect(view.header.record == layout.placement.deviceTree.start.rawValue + 512)
       #expect(view.header.arguments.0 == layout.placement.deviceTree.start.rawValue)
     }
   }

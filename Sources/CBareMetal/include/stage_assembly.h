@@ -3,7 +3,7 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 144
+#define STAGE_CONTEXT_SIZE 160
 
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stdint.h>
@@ -42,6 +42,8 @@ _Noreturn void baton_leave(const struct baton_departure *departure);
 struct baton_stage_context {
     struct baton_regime_registers regime;  // first: entry.S passes it on
     struct baton_departure departure;
+    uint64_t entered;  // CNTVCT_EL0
+    uint64_t reserved;
 };
 
 _Static_assert(

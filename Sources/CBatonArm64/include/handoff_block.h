@@ -8,6 +8,9 @@
 //          │ struct baton_extent × count   │
 //          ├───────────────────────────────┤  pieces.offset
 //          │ struct baton_piece × count    │
+//          ├───────────────────────────────┤  redistributors.offset
+//          │ struct baton_redistributors   │
+//          │ × count                       │
 //   size   └───────────────────────────────┘
 //
 // A newer loader may append fields to the fixed part: the arrays are found by their offsets. A
@@ -25,6 +28,7 @@
 // baton_lifeline.console_kind
 #define BATON_CONSOLE_NONE 0
 #define BATON_CONSOLE_PL011 1
+#define BATON_CONSOLE_NS16550 2
 
 // baton_lifeline.psci_conduit
 #define BATON_PSCI_NONE 0
@@ -44,7 +48,10 @@ struct baton_lifeline {
     uint32_t console_kind;
     uint32_t psci_conduit;
     uint32_t flags;
-    uint32_t reserved;
+    // BATON_CONSOLE_NS16550: register n lies at n << shift and is accessed with width bytes.
+    // 0 for other kinds.
+    uint16_t console_shift;
+    uint16_t console_width;
     uint64_t checksum;  // XXH64 of the fields above
 };
 
@@ -76,6 +83,13 @@ struct baton_piece {
     uint8_t digest[32];
 };
 
+// Frames of GICv3 redistributors, one behind the other.
+struct baton_redistributors {
+    uint64_t start;
+    uint64_t size;
+    uint64_t stride;  // 0: as the frames themselves say
+};
+
 struct baton_handoff_block {
     uint64_t magic;
     uint32_t version;
@@ -101,6 +115,9 @@ struct baton_handoff_block {
 
     // Where a struct baton_handoff_record goes after verification (see handoff_record.h); 0: nowhere.
     uint64_t record;
+
+    // Where LPIs have to be switched off.
+    struct baton_array redistributors;
 };
 
 // Offsets that the checksum and the tests rely on.

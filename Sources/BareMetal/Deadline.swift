@@ -1,0 +1,20 @@
+import CBareMetal
+
+/// The end of a wait for a device: 20 ms by the architectural counter, and a number of looks that
+/// takes at least as long where firmware has not said how fast that counter runs.
+struct Deadline {
+  private let limit: UInt64
+  private let start: UInt64
+  private var looks: UInt32 = 0
+
+  init() {
+    limit = baton_read_cntfrq_el0() / 50
+    start = baton_read_cntvct_el0()
+  }
+
+  /// Counts a look, and says whether it was one too many.
+  mutating func hasPassed() -> Bool {
+    looks += 1
+    return looks > 1 << 20 || (limit != 0 && baton_read_cntvct_el0() &- start > limit)
+  }
+}
