@@ -63,7 +63,7 @@ let package = Package(
       name: "BatonCommand",
       dependencies: [
         "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
-        "LinuxHost", "CLinuxHost", "CStageImage",
+        "LinuxHost", "CLinuxHost", "CStageImage", "CBatonArm64",
       ],
       swiftSettings: embeddable),
     .executableTarget(

@@ -103,9 +103,9 @@ extension UsageError {
     return switch self {
     case .unknownOption(let option):
       option + " is not an option, or lacks its argument, or has one too many" + help
-    case .noAnswerInJSON: "--json goes with --check, --status and --dry-run only" + help
-    case .noAction: "nothing to do: one of -l, -e, -u, -S, --check is needed" + help
-    case .severalActions: "only one of -l, -e, -u, -S, --check at a time" + help
+    case .noAnswerInJSON: "--json goes with --check, --last, --status and --dry-run only" + help
+    case .noAction: "nothing to do: one of -l, -e, -u, -S, --check, --last is needed" + help
+    case .severalActions: "only one of -l, -e, -u, -S, --check, --last at a time" + help
     case .noImage: "-l needs a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l only" + help

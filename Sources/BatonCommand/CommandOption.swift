@@ -17,6 +17,7 @@ struct CommandOption: Sendable {
     case dryRun
     case onFailure
     case check
+    case last
     case json
     case memoryMinimum
     case memoryMaximum
@@ -52,8 +53,11 @@ struct CommandOption: Sendable {
         name: .check, long: ["check"], argument: nil,
         help: "Say what will work on this machine and what not. Exit status 0: loading works."),
       CommandOption(
+        name: .last, long: ["last"], argument: nil,
+        help: "Say how the last handoff went. Exit status 0: it arrived here."),
+      CommandOption(
         name: .json, long: ["json"], argument: nil,
-        help: "Answer --check, --status and --dry-run in JSON."),
+        help: "Answer --check, --last, --status and --dry-run in JSON."),
       CommandOption(
         name: .initrd, long: ["initrd", "ramdisk"], argument: "FILE",
         help: "Initial RAM disk for the next kernel."),

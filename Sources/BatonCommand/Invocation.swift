@@ -8,6 +8,7 @@ struct Invocation: Hashable, Sendable {
     case unload
     case status
     case check
+    case last
     case version
     case help
   }
@@ -62,6 +63,7 @@ extension Invocation {
       case .execute: actions.append(.execute)
       case .unload: actions.append(.unload)
       case .status: actions.append(.status)
+      case .last: actions.append(.last)
       case .check: actions.append(.check)
       case .json: result.answersInJSON = true
       case .help: actions.append(.help)
@@ -128,7 +130,7 @@ extension Invocation {
       result.action = action
     }
     switch result.action {
-    case .status, .check: break
+    case .status, .check, .last: break
     case .load where result.isDryRun: break
     default: if result.answersInJSON { throw .noAnswerInJSON }
     }

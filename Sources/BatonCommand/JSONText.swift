@@ -7,6 +7,12 @@ struct JSONText {
   /// Whether something stands before the next member on its level.
   private var needsComma = false
 
+  /// As strings hold numbers of 64 bits.
+  static func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return "0x" + String(repeating: "0", count: max(0, 16 - digits.utf8.count)) + digits
+  }
+
   /// One object with what `body` adds to it, and a line's end.
   static func object(_ body: (inout JSONText) -> Void) -> String {
     var json = JSONText()

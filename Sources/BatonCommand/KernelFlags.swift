@@ -37,6 +37,11 @@ enum KernelFlags {
     }
   }
 
+  /// What tells this boot from every other.
+  static func bootID<System: LinuxSystem>(_ system: System) -> String? {
+    line("/proc/sys/kernel/random/boot_id", system)
+  }
+
   /// The file's first line.
   static func line<System: LinuxSystem>(_ path: String, _ system: System) -> String? {
     guard let content = content(path, system) else { return nil }

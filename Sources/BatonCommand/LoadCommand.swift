@@ -62,7 +62,8 @@ struct LoadCommand<System: LinuxSystem> {
     let plan = kernel.withBytes { kernel in
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
-        lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation)
+        lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation,
+        recordOffset: next.recordOffset)
     }
     if invocation.showsPlan || invocation.isDryRun {
       system.write(
@@ -78,6 +79,15 @@ struct LoadCommand<System: LinuxSystem> {
       }
     } catch {
       throw .load(error)
+    }
+    let record = LoadRecord.json(
+      of: plan, invocation: invocation, image: imagePath, commandLine: commandLine, system)
+    do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
+      // It is loaded all the same. What an older load left there would be wrong now.
+      do throws(Errno) { try system.remove(LoadRecord.path) } catch {}
+      system.write(
+        "baton: warning: " + LoadRecord.path + ": " + error.text
+          + ": --status and --last will not know of this load\n", to: .standardError)
     }
   }
 

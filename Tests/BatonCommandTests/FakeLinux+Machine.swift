@@ -21,6 +21,7 @@ extension FakeLinux {
           48000000-480fffff : reserved
 
         """.utf8),
+      "/proc/sys/kernel/random/boot_id": Array("5f2a9d60-0000-4000-8000-000000000001\n".utf8),
       "/proc/sys/kernel/kexec_load_disabled": Array("0\n".utf8),
       "/sys/firmware/fdt": try tree().serialized(),
       "/sys/kernel/kexec_crash_loaded": Array("0\n".utf8),

@@ -46,6 +46,15 @@ long linux_kexec_load(
 long linux_reboot_kexec(void);
 void linux_sync(void);
 
+// Makes the folders of `path`, writes a temporary file beside it, and renames: the file is the old
+// or the new one, whatever happens. At most 4,000 bytes of path.
+long linux_replace_file(const char *path, const void *content, size_t size);
+long linux_remove_file(const char *path);
+
+// CNTVCT_EL0; the monotonic clock's nanoseconds on other architectures.
+uint64_t linux_counter(void);
+uint64_t linux_time(void);
+
 long linux_random(void *buffer, size_t size);
 uint32_t linux_effective_user(void);
 size_t linux_page_size(void);
