@@ -1,5 +1,7 @@
 # Every door of the project. Each target does its own set-up; `make help` lists them.
 .DEFAULT_GOAL := help
+# The targets follow each other: setup, stage, baton.
+.NOTPARALLEL:
 .PHONY: help setup run bench test dist stage baton checks lab format lint clean
 
 SWIFT := swift

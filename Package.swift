@@ -114,16 +114,23 @@ let package = Package(
       name: "BatonCommandTests",
       dependencies: [
         "BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests",
-        "KexecRelocation", "LinuxHost", "CLinuxHost", "CStageImage",
+        "KexecRelocation", "ArmTranslation", "LinuxHost", "CLinuxHost", "CStageImage",
+        "CBatonArm64",
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "BinaryTests", dependencies: ["Lab", "TestSupport"], swiftSettings: strict),
+      name: "BinaryTests",
+      dependencies: [
+        "Lab", "TestSupport", "BatonCommand", "BootFormats", "LinuxHost", "CLinuxHost",
+        "CStageImage",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "LabTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
-      name: "GuestTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
+      name: "GuestTests",
+      dependencies: ["Lab", "TestSupport", "PhysicalMemory", "KexecRelocation", "CBatonArm64"],
       swiftSettings: strict),
   ]
 )

@@ -85,7 +85,8 @@ public struct Console {
   }
 
   private mutating func wait(until state: State) {
-    var deadline = Deadline()
+    // A byte's turn; or a full FIFO's on a slow line.
+    var deadline = Deadline(milliseconds: state == .roomy ? 20 : 100)
     while !isReached(state) {
       if deadline.hasPassed() {
         port = .none

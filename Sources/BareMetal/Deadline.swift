@@ -1,14 +1,14 @@
 import CBareMetal
 
-/// The end of a wait for a device: 20 ms by the architectural counter, and a number of looks that
-/// takes at least as long where firmware has not said how fast that counter runs.
+/// The end of a wait for a device, by the architectural counter, and a number of looks that takes at
+/// least as long where firmware has not said how fast that counter runs.
 struct Deadline {
   private let limit: UInt64
   private let start: UInt64
   private var looks: UInt32 = 0
 
-  init() {
-    limit = baton_read_cntfrq_el0() / 50
+  init(milliseconds: UInt64) {
+    limit = baton_read_cntfrq_el0() / 1000 &* milliseconds
     start = baton_read_cntvct_el0()
   }
 

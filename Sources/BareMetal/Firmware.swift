@@ -1,17 +1,18 @@
+import ArmTranslation
 import CBareMetal
 import CBatonArm64
 import KexecRelocation
 
 /// The firmware's power interface (PSCI, Arm DEN 0022).
 public enum Firmware {
-  private static let systemReset: UInt64 = 0x8400_0009
-
   /// Resets the machine; halts this CPU where there is no conduit or the call comes back.
   public static func reset(through conduit: Lifeline.Conduit) -> Never {
-    switch conduit {
+    // At EL2 the conduit can only be SMC: an HVC would come back to our own vectors.
+    let isEL2 = Processor.regime != .el1
+    switch isEL2 && conduit == .hvc ? .smc : conduit {
     case .none: break
-    case .smc: _ = baton_smc(systemReset)
-    case .hvc: _ = baton_hvc(systemReset)
+    case .smc: _ = baton_smc(UInt64(BATON_PSCI_SYSTEM_RESET))
+    case .hvc: _ = baton_hvc(UInt64(BATON_PSCI_SYSTEM_RESET))
     }
     baton_halt()
   }

@@ -84,13 +84,16 @@ extension baton_departure {
     writable_start = baton_stage_writable_start()
     writable_end = baton_stage_writable_end()
     let off = ~(SCTLR.m.mask | SCTLR.c.mask)
+    let hasTCR2 = ID_AA64MMFR3_EL1.tcrx.isSet(in: baton_read_id_aa64mmfr3_el1())
     if Processor.regime == .el1 {
+      if hasTCR2 { tcr2 = baton_read_tcr2_el1() }
       sctlr = baton_read_sctlr_el1() & off
       tcr = baton_read_tcr_el1()
       mair = baton_read_mair_el1()
       ttbr0 = baton_read_ttbr0_el1()
       feature_control = baton_read_cpacr_el1()
     } else {
+      if hasTCR2 { tcr2 = baton_read_tcr2_el2() }
       sctlr = baton_read_sctlr_el2() & off
       tcr = baton_read_tcr_el2()
       mair = baton_read_mair_el2()

@@ -22,7 +22,7 @@ public struct Redistributor {
     let control = baton_mmio_read32(base &+ Register.ctlr)
     guard control & Control.enableLPIs != 0 else { return true }
     baton_mmio_write32(base &+ Register.ctlr, control & ~Control.enableLPIs)
-    var deadline = Deadline()
+    var deadline = Deadline(milliseconds: 20)
     while baton_mmio_read32(base &+ Register.ctlr) & Control.registerWritePending != 0 {
       if deadline.hasPassed() { return false }
     }

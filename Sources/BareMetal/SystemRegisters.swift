@@ -32,6 +32,10 @@ enum ID_AA64MMFR0_EL1 {
   static var tGran4: RegisterField { RegisterField(28, width: 4) }
 }
 
+enum ID_AA64MMFR3_EL1 {
+  static var tcrx: RegisterField { RegisterField(0, width: 4) }
+}
+
 enum ID_AA64PFR1_EL1 {
   static var sme: RegisterField { RegisterField(24, width: 4) }
 }

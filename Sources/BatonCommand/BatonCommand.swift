@@ -90,6 +90,7 @@ public enum Baton {
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
     try LoadPermission.require(system)
     do throws(Errno) {
+      // Sound: a list of no segments is never read.
       try unsafe system.kexecLoad(
         entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
     } catch {

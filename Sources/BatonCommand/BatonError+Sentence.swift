@@ -73,10 +73,12 @@ extension BatonError {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall):
       "this kernel was built without kexec_load (CONFIG_KEXEC)"
     case .load(.busy):
-      "another program is loading a kernel at this moment; nothing was changed, try again"
+      "another program is loading a kernel at this moment, or this kernel cannot take its other CPUs "
+        + "down (spin-table, protected KVM); nothing was changed"
     case .load(.noMemory): "the running kernel has too little free memory to load this"
     case .load(.addressNotAvailable), .load(.invalidArgument):
-      "the running kernel does not accept the plan's destinations; --dry-run shows them"
+      "the running kernel does not accept the plan's destinations (--dry-run shows them), or they are "
+        + "more than half of its memory"
     case .load(.notPermitted), .unload(.notPermitted):
       "the running kernel refuses kexec_load to this process: it lacks CAP_SYS_BOOT, or a security "
         + "module or seccomp filter forbids it"
@@ -198,7 +200,8 @@ extension HandoffError {
     case .placement(let error): error.sentence
     case .notInMemory(let range): "nothing may be placed at " + range.text + ": not System RAM"
     case .mapping: "the console's registers lie where memory is; check stdout-path in the tree"
-    case .tableMemory: "memory lies above 2^48, which the translation tables do not reach"
+    case .tableMemory:
+      "the tables cannot be put where they were placed; report this with --dry-run's output"
     case .tooManyTables(let pages):
       "memory is so fragmented that translation tables would take " + String(pages) + " pages"
     case .tooLarge(let pieces):
@@ -219,6 +222,9 @@ extension PlacementError {
     case .noRoomForInitrd(let size): noRoom("the initrd", size)
     case .noRoomForDeviceTree(let size): noRoom("the device tree", size)
     case .noRoomForStage(let size): noRoom("baton's stage", size)
+    case .textOffsetNotPageAligned(let offset, let pageSize):
+      "the kernel asks for text_offset 0x" + String(offset, radix: 16)
+        + ", which this kernel's pages of " + String(pageSize) + " bytes do not allow"
     case .deviceTreeTooLarge(let size):
       "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
     }

@@ -39,7 +39,7 @@ struct HostSurvey {
         obstacles.append(.cpuStays(cpu.name, online: cpu.online))
       }
     } catch {
-      level = Machine.level(system, timers: .baseSystemArchitecture)
+      level = Machine.level(system, timers: nil)
       lifeline = Lifeline(console: .none, conduit: .none, haltsOnFailure: false)
       crashKernel = PhysicalRangeSet()
       // Who is not root reads neither memory map nor tree: that is one obstacle, not two.

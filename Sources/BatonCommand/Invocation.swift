@@ -159,6 +159,8 @@ private struct ParsedOptions {
 
   init(_ arguments: [String]) throws(UsageError) {
     // getopt permutes its argument vector and wants it NULL-terminated, as main's is.
+    // Sound: every index below is one of the vector's `words.count + 1` elements, and every string
+    // in it is NUL-terminated and lives until the `defer`.
     let words = ["baton"] + arguments
     let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(
       capacity: words.count + 1)
@@ -185,6 +187,7 @@ private struct ParsedOptions {
     linux_getopt_begin()
     defer { linux_getopt_end() }
     while true {
+      // Sound: the C side copies the option table; the vector outlives the loop.
       let code = unsafe short.withCString { short in
         unsafe long.withUnsafeBufferPointer { long in
           unsafe linux_getopt_long(
@@ -212,13 +215,17 @@ private struct ParsedOptions {
     _ vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   ) -> String {
     let letter = linux_option_refused()
-    if letter > 0, letter < 256 {
+    if letter > 0, letter < 128 {
       return "-" + String(Character(Unicode.Scalar(UInt8(truncatingIfNeeded: letter))))
     }
+    // A byte of a letter of several, numbered differently by each C library; nor does it say which
+    // word that was, for the word is not finished.
+    if letter != 0, CommandOption.Name(rawValue: letter) == nil { return "-\u{FFFD}" }
     guard let word = unsafe vector[Int(linux_option_index()) - 1] else { return "" }
     return unsafe String(cString: word)
   }
 
+  /// A NUL-terminated copy, which the caller deallocates.
   private static func copy(_ text: String) -> UnsafeMutablePointer<CChar> {
     let bytes = Array(text.utf8)
     let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count + 1)

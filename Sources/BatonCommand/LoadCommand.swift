@@ -60,6 +60,7 @@ struct LoadCommand<System: LinuxSystem> {
         selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize))
     let blob = try next.serialized(initrd: layout.placement.initrd)
     let plan = kernel.withBytes { kernel in
+      // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
         lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation,
@@ -106,7 +107,7 @@ struct LoadCommand<System: LinuxSystem> {
           placement: PlacementRequest(
             available: machine.memory.available.subtracting(unusable),
             runningKernel: machine.memory.kernelImage,
-            bounds: bounds,
+            bounds: bounds(machine),
             pageSize: machine.granule.pageSize,
             kernel: KernelRequirements(
               textOffset: header.textOffset, memorySize: header.imageSize,
@@ -118,11 +119,12 @@ struct LoadCommand<System: LinuxSystem> {
     }
   }
 
-  /// What the options allow of what the translation tables reach.
-  private var bounds: PhysicalRange {
+  /// What the options allow of what the translation tables reach, without the first page: in the
+  /// stage, whose pointers are physical addresses, address 0 is no pointer.
+  private func bounds(_ machine: Machine) -> PhysicalRange {
     let end = min(invocation.memoryMaximum, 1 << 48)
-    return PhysicalRange(
-      PhysicalAddress(min(invocation.memoryMinimum, end)), upTo: PhysicalAddress(end))
+    let start = max(invocation.memoryMinimum, machine.granule.pageSize)
+    return PhysicalRange(PhysicalAddress(min(start, end)), upTo: PhysicalAddress(end))
   }
 
   private var digestImplementation: SHA256.Implementation {

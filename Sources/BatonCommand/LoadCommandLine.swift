@@ -5,11 +5,11 @@ enum LoadCommandLine {
   /// COMMAND_LINE_SIZE of arm64 Linux, its terminator apart.
   static let maximumSize = 2047
 
-  /// The bytes without a terminator, or nil to leave the tree's own in place: nothing was asked for
-  /// and the tree is the user's.
+  /// The bytes without a terminator, or nil to leave the tree's own in place, because nothing was
+  /// asked for.
   ///
-  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`,
-  /// `--append` after it; with the running kernel's tree and neither, the command line is empty.
+  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`, and
+  /// `--append` after it. An empty `--append` is an empty command line, not none.
   static func resolve<System: LinuxSystem>(
     _ invocation: Invocation, system: System
   ) throws(BatonError) -> [UInt8]? {
@@ -26,11 +26,7 @@ enum LoadCommandLine {
       line += Array(appended.utf8)
     }
     guard line.count <= maximumSize else { throw .commandLineTooLong(line.count) }
-    if invocation.commandLine == nil, !invocation.reusesCommandLine,
-      invocation.deviceTree != nil
-    {
-      return nil
-    }
+    if invocation.commandLine == nil, !invocation.reusesCommandLine { return nil }
     return line
   }
 

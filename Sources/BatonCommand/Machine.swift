@@ -70,23 +70,28 @@ struct Machine {
     }
   }
 
-  /// The running kernel's timers: its own tree's numbers, where it has them.
-  private static func timers(_ tree: DeviceTree?) -> RunningLevel.TimerInterrupts {
+  /// The running kernel's timers: its own tree's numbers, where it has them. Nil where the tree
+  /// describes a timer, but not the virtual one: the kernel then uses the physical one at EL1, too,
+  /// and its choice tells nothing.
+  private static func timers(_ tree: DeviceTree?) -> RunningLevel.TimerInterrupts? {
     do throws(DeviceTreeContentError) {
-      guard let timers = try tree?.armTimerInterrupts(), let virtual = timers.virtual,
-        let physical = timers.nonSecurePhysical, let hypervisor = timers.hypervisorPhysical
-      else { return .baseSystemArchitecture }
+      guard let timers = try tree?.armTimerInterrupts() else { return .baseSystemArchitecture }
+      guard let virtual = timers.virtual, let physical = timers.nonSecurePhysical,
+        let hypervisor = timers.hypervisorPhysical
+      else { return nil }
       return RunningLevel.TimerInterrupts(
         virtual: UInt64(virtual), nonSecurePhysical: UInt64(physical),
-        hypervisorPhysical: UInt64(hypervisor))
+        hypervisorPhysical: UInt64(hypervisor),
+        hypervisorVirtual: timers.hypervisorVirtual.map { UInt64($0) })
     } catch {
-      return .baseSystemArchitecture
+      return nil
     }
   }
 
   static func level<System: LinuxSystem>(
-    _ system: System, timers: RunningLevel.TimerInterrupts
+    _ system: System, timers: RunningLevel.TimerInterrupts?
   ) -> RunningLevel {
+    guard let timers else { return .unknown }
     do throws(Errno) {
       return RunningLevel(interrupts: try system.read("/proc/interrupts"), timers: timers)
     } catch {
@@ -103,6 +108,7 @@ struct Machine {
       throw .file(treePath, error)
     }
     do throws(DeviceTreeError) {
+      // Sound: a span of bytes as the bytes that they are.
       return try unsafe DeviceTree(parsing: blob.span.bytes)
     } catch {
       throw .tree(treePath, error)
@@ -111,7 +117,10 @@ struct Machine {
 
   private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
     do throws(DeviceTreeContentError) {
-      guard let console = try tree?.console() else { return .none }
+      // Beyond what the stage's tables reach there is no console for it.
+      guard let console = try tree?.console(),
+        console.registers.start < PhysicalAddress((1 << 48) - (1 << 16))
+      else { return .none }
       switch console.kind {
       case .pl011, .sbsaUART: return .pl011(console.registers.start)
       case .ns16550(let shift, let width):

@@ -26,6 +26,10 @@ struct NextTree {
     var kaslr: UInt64 = 0
     for byte in seeds[..<8] { kaslr = kaslr << 8 | UInt64(byte) }
     self.tree.setSeeds(kaslr: kaslr, random: seeds[8...])
+    // Room for what the stage may have to reserve: entries of zeros are written behind the
+    // terminator. The pages of LPI tables for sixteen CPUs, and their common one.
+    let spare = PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0))
+    self.tree.reservations += [PhysicalRange](repeating: spare, count: 17)
     // A place of the final form, so that the size is final.
     if hasInitrd {
       self.tree.setInitialRAMDisk(PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0)))

@@ -7,15 +7,17 @@ public struct ArmTimerInterrupts: Sendable, Hashable {
   public let nonSecurePhysical: UInt32?
   public let virtual: UInt32?
   public let hypervisorPhysical: UInt32?
+  public let hypervisorVirtual: UInt32?
 
   public init(
     securePhysical: UInt32?, nonSecurePhysical: UInt32?, virtual: UInt32?,
-    hypervisorPhysical: UInt32?
+    hypervisorPhysical: UInt32?, hypervisorVirtual: UInt32? = nil
   ) {
     self.securePhysical = securePhysical
     self.nonSecurePhysical = nonSecurePhysical
     self.virtual = virtual
     self.hypervisorPhysical = hypervisorPhysical
+    self.hypervisorVirtual = hypervisorVirtual
   }
 }
 
@@ -63,7 +65,8 @@ extension DeviceTree {
       securePhysical: try interrupt("sec-phys", 0),
       nonSecurePhysical: try interrupt("phys", 1),
       virtual: try interrupt("virt", 2),
-      hypervisorPhysical: try interrupt("hyp-phys", 3))
+      hypervisorPhysical: try interrupt("hyp-phys", 3),
+      hypervisorVirtual: try interrupt("hyp-virt", 4))
   }
 
   /// The number of cells that name an interrupt of the node: `#interrupt-cells` of its interrupt

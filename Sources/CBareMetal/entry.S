@@ -11,7 +11,7 @@ stage_header:
 	b	stage_entry
 	.word	STAGE_HEADER_VERSION
 	.quad	STAGE_HEADER_MAGIC
-	.word	1				// BATON_BLOCK_VERSION; checked in Swift
+	.word	BATON_BLOCK_VERSION
 	.word	stage_block - stage_header
 	.word	stage_build_id_file_offset
 	.word	20
@@ -30,19 +30,19 @@ stage_header:
 	.globl	stage_entry
 stage_entry:
 	msr	daifset, #0xf
+	msr	tpidr_el0, xzr			// no PSCI conduit known yet
 	// Own vectors before anything can fault: at EL2 VBAR may point into memory that is gone.
 	adrp	x8, stage_vectors
 	add	x8, x8, :lo12:stage_vectors
 	branch_at_el2 x9, 1f
 	mrs	x1, vbar_el1
-	msr	vbar_el1, x8
 	msr	tpidr_el1, xzr			// nothing is being reported (exceptions.S)
+	msr	vbar_el1, x8
 	b	2f
 1:	mrs	x1, vbar_el2
-	msr	vbar_el2, x8
 	msr	tpidr_el2, xzr
-2:	msr	tpidr_el0, xzr			// no PSCI conduit known yet
-	isb
+	msr	vbar_el2, x8
+2:	isb
 	msr	spsel, #1
 	adrp	x8, stage_stack_top
 	add	x8, x8, :lo12:stage_stack_top

@@ -5,6 +5,7 @@
 // and resets without a word: what failed is the reporting. It reads no memory for that: the PSCI
 // conduit is in TPIDR_EL0 (0: not known yet, or none).
 #if defined(__aarch64__)
+#include "../CBatonArm64/include/handoff_block.h"
 #include "levels.inc"
 
 	.macro	vector number
@@ -64,14 +65,14 @@ stage_exception_entry:
 
 stage_reset_without_a_word:
 	mrs	x1, tpidr_el0
-	mov	w0, #0x0009			// PSCI SYSTEM_RESET
-	movk	w0, #0x8400, lsl #16
-	cmp	x1, #2				// BATON_PSCI_HVC
-	b.eq	3f
-	cmp	x1, #1				// BATON_PSCI_SMC
-	b.eq	4f
-	// Not known: from EL2 only SMC can be right; from EL1 a guess could trap again, for ever.
+	mov	w0, #(BATON_PSCI_SYSTEM_RESET & 0xffff)
+	movk	w0, #(BATON_PSCI_SYSTEM_RESET >> 16), lsl #16
+	// From EL2 only SMC can be right, known or not; from EL1 a guess could trap again, for ever.
 	branch_at_el2 x5, 4f
+	cmp	x1, #BATON_PSCI_HVC
+	b.eq	3f
+	cmp	x1, #BATON_PSCI_SMC
+	b.eq	4f
 	b	baton_halt
 3:	hvc	#0
 	b	baton_halt

@@ -13,7 +13,7 @@ baton_leave:
 	ldp	x2, x3, [x0, #48]		// its end, SCTLR
 	ldp	x4, x5, [x0, #64]		// TCR, MAIR
 	ldp	x6, x7, [x0, #80]		// TTBR0, CPACR_EL1 or CPTR_EL2
-	ldr	x15, [x0, #96]			// VBAR
+	ldp	x15, x16, [x0, #96]		// VBAR, TCR2
 	// Our own dirty lines (stack, variables) would be evicted one day, into memory that is the
 	// next kernel's by then. No memory is written from here on.
 	data_line_size x8, x9
@@ -23,9 +23,13 @@ baton_leave:
 	b.lo	1b
 	dsb	sy				// and every clean before it has reached memory
 	branch_at_el2 x9, 2f
+	isb					// Falkor erratum 1041: just before the MMU goes off
 	msr	sctlr_el1, x3
 	isb					// from here on around the caches
 	msr	tcr_el1, x4
+	branch_without_tcr2 x9, 4f
+	msr	S3_0_C2_C0_3, x16
+4:
 	msr	mair_el1, x5
 	msr	ttbr0_el1, x6
 	msr	cpacr_el1, x7
@@ -33,9 +37,13 @@ baton_leave:
 	isb
 	tlbi	vmalle1
 	b	3f
-2:	msr	sctlr_el2, x3
+2:	isb
+	msr	sctlr_el2, x3
 	isb
 	msr	tcr_el2, x4
+	branch_without_tcr2 x9, 5f
+	msr	S3_4_C2_C0_3, x16
+5:
 	msr	mair_el2, x5
 	msr	ttbr0_el2, x6
 	msr	cptr_el2, x7

@@ -24,6 +24,11 @@ baton_translation_on:
 	branch_at_el2 x9, 2f
 	msr	mair_el1, x5
 	msr	tcr_el1, x4
+	// Linux leaves TCR2_ELx.PIE set where it has it: permissions would then come from PIR_ELx, by
+	// indices, and those that our tables ask for mean something else there.
+	branch_without_tcr2 x8, 3f
+	msr	S3_0_C2_C0_3, xzr		// TCR2_EL1
+3:
 	msr	ttbr0_el1, x3
 	isb					// the new roots, before stale walks of the old go
 	tlbi	vmalle1
@@ -35,6 +40,9 @@ baton_translation_on:
 	ret
 2:	msr	mair_el2, x5
 	msr	tcr_el2, x4
+	branch_without_tcr2 x8, 4f
+	msr	S3_4_C2_C0_3, xzr		// TCR2_EL2
+4:
 	msr	ttbr0_el2, x3
 	isb
 	tlbi	alle2

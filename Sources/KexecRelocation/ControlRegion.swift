@@ -11,7 +11,7 @@ import PhysicalMemory
 /// + tableOffset   tables      on a page boundary of the granule
 /// ```
 public struct ControlRegion: Sendable, Hashable {
-  /// The most that a region may take, in bytes, from the block on.
+  /// The most that a region may take, in bytes.
   public static let maximumSize = 2 << 20
 
   public let blockOffset: UInt64

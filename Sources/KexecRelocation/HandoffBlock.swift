@@ -37,12 +37,15 @@ public struct HandoffBlock: Sendable {
   public var record: PhysicalAddress?
 
   public var redistributors: [RedistributorRegion]
+  /// What the kernel takes from `entry` on, in bytes.
+  public var kernelMemorySize: UInt64
 
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
     arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
     el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece],
-    record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = []
+    record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
+    kernelMemorySize: UInt64 = 0
   ) {
     self.address = address
     self.lifeline = lifeline
@@ -56,6 +59,7 @@ public struct HandoffBlock: Sendable {
     self.pieces = pieces
     self.record = record
     self.redistributors = redistributors
+    self.kernelMemorySize = kernelMemorySize
   }
 
   /// The size in bytes of a block with so many elements in its arrays; a multiple of 8.
@@ -97,6 +101,7 @@ public struct HandoffBlock: Sendable {
     header.redistributors.offset = UInt32(
       HandoffBlock.size(extents: extents.count, pieces: pieces.count))
     header.redistributors.count = UInt32(redistributors.count)
+    header.kernel_memory_size = kernelMemorySize
     header.record = record?.rawValue ?? 0
 
     var words: [UInt64] = []

@@ -18,7 +18,7 @@ public struct HandoffBlockView {
     case badChecksum(expected: UInt64, found: UInt64)
   }
 
-  /// The largest block: with 1 MiB pieces it describes 8 GiB.
+  /// The largest block in bytes: with pieces of 1 MiB it describes about 10 GiB.
   public static let maximumSize: UInt32 = 512 << 10
 
   private let base: UnsafeRawPointer
@@ -135,5 +135,30 @@ public struct HandoffBlockView {
       fromByteOffset: Int(header.redistributors.offset)
         + index * MemoryLayout<baton_redistributors>.stride,
       as: baton_redistributors.self)
+  }
+
+  /// Whether `range` overlaps what the handoff needs: the stage, its block and tables, or the
+  /// memory of what was loaded, as far as its pieces tell.
+  public func overlaps(_ range: PhysicalRange) -> Bool {
+    func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
+      guard let taken = PhysicalRange(start: PhysicalAddress(start), end: PhysicalAddress(end))
+      else { return true }
+      return range.overlaps(taken)
+    }
+    let stage = header.address &- 3 * UInt64(STAGE_SECTION_STRIDE)
+    if overlaps(stage, header.tables &+ header.table_size) { return true }
+    if overlaps(header.entry, header.entry &+ header.kernel_memory_size) { return true }
+    for role in SegmentRole.kernel.rawValue...SegmentRole.deviceTree.rawValue {
+      var start = UInt64.max
+      var end: UInt64 = 0
+      for index in 0..<pieceCount {
+        let piece = piece(index)
+        guard piece.segment == role else { continue }
+        start = min(start, piece.address)
+        end = max(end, piece.address &+ UInt64(piece.size))
+      }
+      if start < end, overlaps(start, end) { return true }
+    }
+    return false
   }
 }

@@ -144,8 +144,8 @@ public struct HandoffLayout: Sendable {
       (pages(stage.code.offset, stage.code.memorySize), .code),
       (pages(stage.constants.offset, stage.constants.memorySize), .readOnlyData),
       (pages(stage.writable.offset, stage.writable.memorySize), .data),
-      // Up to the end of the region, tables included: the walker reads them by physical address,
-      // but an exception's report may want to.
+      // Up to the end of the region. The tables among it need no mapping, and get none of their
+      // own that they could be written through.
       (pages(blockOffset, placement.control.size - blockOffset), .readOnlyData),
     ]
 

@@ -83,16 +83,17 @@ public struct HandoffPlan: Sendable {
       granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
       el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
       record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
-      redistributors: layout.redistributors)
+      redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size)
     let blockWords = block.encoded(
       code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
 
     let page = layout.granule.pageSize
     var segments: [Segment] = []
     func add(
-      _ name: StaticString, _ content: Segment.Content, at start: PhysicalAddress, size: UInt64
+      _ name: StaticString, _ content: Segment.Content, at start: PhysicalAddress, size: UInt64,
+      memorySize: UInt64? = nil
     ) {
-      let range = PhysicalRange(start, upTo: start + size)
+      let range = PhysicalRange(start, upTo: start + (memorySize ?? size))
       segments.append(
         Segment(
           name: name, content: content, size: size,
@@ -108,10 +109,11 @@ public struct HandoffPlan: Sendable {
       size: UInt64(deviceTree.byteCount))
     let base = layout.stageEntry
     add(
-      "stage", .words(stage.code.words), at: base + stage.code.offset, size: stage.code.memorySize)
+      "stage", .words(stage.code.words), at: base + stage.code.offset,
+      size: UInt64(stage.code.words.count * 8), memorySize: stage.code.memorySize)
     add(
       "constants", .words(stage.constants.words), at: base + stage.constants.offset,
-      size: stage.constants.memorySize)
+      size: UInt64(stage.constants.words.count * 8), memorySize: stage.constants.memorySize)
     add("writable", .zeros, at: base + stage.writable.offset, size: stage.writable.memorySize)
     add(
       "block", .words(blockWords), at: layout.blockAddress, size: UInt64(blockWords.count * 8))

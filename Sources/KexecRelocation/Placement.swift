@@ -14,8 +14,9 @@ public struct PlacementRequest: Sendable {
   /// Memory that may be overwritten once the old kernel is dead, the running kernel's own image
   /// apart.
   public var available: PhysicalRangeSet
-  /// The running kernel's own image. Its pages are never handed out by the running kernel's
-  /// allocator, so a destination there costs nothing at load.
+  /// The running kernel's own image. But for its init sections, which are freed after boot, its
+  /// pages are never handed out by the running kernel's allocator, so a destination there costs
+  /// next to nothing at load.
   public var runningKernel: PhysicalRange?
   /// Nothing is placed outside.
   public var bounds: PhysicalRange
@@ -54,6 +55,8 @@ public enum PlacementError: Error, Hashable {
   case noRoomForDeviceTree(size: UInt64)
   case noRoomForStage(size: UInt64)
   case deviceTreeTooLarge(size: UInt64)
+  /// `kexec_load(2)` cannot put the kernel there: it loads whole pages of this size.
+  case textOffsetNotPageAligned(UInt64, pageSize: UInt64)
 }
 
 extension PlacementRequest {
@@ -66,13 +69,16 @@ extension PlacementRequest {
 
   /// Chooses destinations under the arm64 boot protocol's rules.
   ///
-  /// The kernel goes where the running one lies if it fits there: those pages are the only ones
-  /// that the running kernel's allocator never meets. `kexec_load(2)` takes its control pages one
+  /// The kernel goes where the running one lies if it fits there: those pages are nearly the only
+  /// ones that the running kernel's allocator never meets. `kexec_load(2)` takes its control pages one
   /// at a time and sets every page aside that is somebody's destination, so everything else lies
   /// in the middle of memory, away from both ends, at which allocators begin.
   public func place() throws(PlacementError) -> Placement {
     guard deviceTreeSize <= PlacementRequest.maximumDeviceTreeSize else {
       throw .deviceTreeTooLarge(size: deviceTreeSize)
+    }
+    guard kernel.textOffset & (pageSize - 1) == 0 else {
+      throw .textOffsetNotPageAligned(kernel.textOffset, pageSize: pageSize)
     }
     var free = available
     if let runningKernel { free.insert(runningKernel) }

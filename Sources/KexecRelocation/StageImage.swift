@@ -53,6 +53,7 @@ public struct StageImage: Sendable {
     guard header.build_id_size <= 64, id <= file.count - Int(header.build_id_size) else {
       throw .badSection
     }
+    // Sound: the range was just held to the file.
     buildID = unsafe [UInt8](file[id..<(id + Int(header.build_id_size))])
   }
 

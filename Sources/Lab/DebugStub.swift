@@ -75,6 +75,12 @@ public final class DebugStub {
   /// The program counter of the first CPU.
   public func programCounter() throws(LabError) -> UInt64 { try register(32) }
 
+  /// Makes the first CPU go on at `address`.
+  public func setProgramCounter(_ address: UInt64) throws(LabError) {
+    let bytes = (0..<8).map { UInt8(truncatingIfNeeded: address >> UInt64(8 * $0)) }
+    try command("P20=" + bytes.map { Self.hexadecimal($0) }.joined())
+  }
+
   /// The exception level of the first CPU.
   public func exceptionLevel() throws(LabError) -> Int { Int(try register(33) >> 2 & 3) }
 
@@ -106,7 +112,7 @@ public final class DebugStub {
   }
 
   /// Lets the guest run until it is about to execute the instruction at `address`, which it
-  /// reaches with the MMU off.
+  /// reaches with the MMU off, or with that address mapped to itself.
   public func run(to address: PhysicalAddress) throws(LabError) {
     let place = String(address.rawValue, radix: 16) + ",4"
     try command("Z1," + place)

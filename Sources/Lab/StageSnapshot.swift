@@ -87,6 +87,20 @@ public struct StageSnapshot: Sendable {
   public func run(
     flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60)
   ) async throws -> GuestRun {
+    try await run(plugin: plugin, timeLimit: timeLimit) { stub in
+      guard let bit else { return }
+      var byte = try stub.read(bit.address, count: 1)
+      byte[0] ^= 1 << UInt8(bit.index)
+      try stub.write(byte, to: bit.address)
+    }
+  }
+
+  /// Lets the guest go on from the stage's entry to its end, after `change` has done to the
+  /// stopped guest what it wants.
+  public func run(
+    plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60),
+    changing change: @escaping @Sendable (DebugStub) throws -> Void
+  ) async throws -> GuestRun {
     try await HostFile.withTemporaryDirectory { directory in
       var machine = machine
       machine.debugSocket = directory + "/debug"
@@ -97,11 +111,7 @@ public struct StageSnapshot: Sendable {
       return try await machine.run(debugger: {
         try await DebugStub.withConnection(to: socket) { stub in
           try stub.waitUntilRestored()
-          if let bit {
-            var byte = try stub.read(bit.address, count: 1)
-            byte[0] ^= 1 << UInt8(bit.index)
-            try stub.write(byte, to: bit.address)
-          }
+          try change(stub)
           try stub.resume()
         }
       })

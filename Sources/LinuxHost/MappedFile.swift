@@ -11,6 +11,7 @@ public struct MappedFile: ~Copyable {
   /// - Throws: `Errno`: what open(2), fstat(2) or mmap(2) say; `.isDirectory`; `.invalidArgument`
   ///   for an empty file and for what is no regular file.
   public init(path: String) throws(Errno) {
+    // Sound: the C string lives for the call.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
     guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
     defer { linux_close(descriptor) }
@@ -37,6 +38,7 @@ public struct MappedFile: ~Copyable {
 
   private init(descriptor: Int32, size: Int) throws(Errno) {
     guard size > 0 else { throw .invalidArgument }
+    // Sound: the call writes the address of a mapping of `size` bytes, or nothing.
     var mapped: UnsafeMutableRawPointer?
     let status = unsafe linux_map(descriptor, size, &mapped)
     guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
@@ -45,12 +47,9 @@ public struct MappedFile: ~Copyable {
   }
 
   deinit {
+    // Sound: the mapping is this value's alone, and no span outlives `withBytes`.
     unsafe linux_unmap(address, byteCount)
   }
-
-  /// Where the bytes lie for as long as the value lives.
-  @unsafe
-  public var pointer: UnsafeRawPointer { unsafe UnsafeRawPointer(address) }
 
   /// Calls `body` with the bytes.
   public func withBytes<Result: ~Copyable, Failure: Error>(

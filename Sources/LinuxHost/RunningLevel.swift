@@ -15,16 +15,23 @@ public enum RunningLevel: Sendable, Hashable {
     public var virtual: UInt64
     public var nonSecurePhysical: UInt64
     public var hypervisorPhysical: UInt64
+    /// Nil where the firmware describes none.
+    public var hypervisorVirtual: UInt64?
 
-    public init(virtual: UInt64, nonSecurePhysical: UInt64, hypervisorPhysical: UInt64) {
+    public init(
+      virtual: UInt64, nonSecurePhysical: UInt64, hypervisorPhysical: UInt64,
+      hypervisorVirtual: UInt64? = nil
+    ) {
       self.virtual = virtual
       self.nonSecurePhysical = nonSecurePhysical
       self.hypervisorPhysical = hypervisorPhysical
+      self.hypervisorVirtual = hypervisorVirtual
     }
 
-    /// Those of the Arm Base System Architecture (Arm DEN 0094), which nearly all firmware follows.
+    /// Those of the Arm Base System Architecture (Arm DEN 0094), which most firmware follows.
     public static var baseSystemArchitecture: TimerInterrupts {
-      TimerInterrupts(virtual: 27, nonSecurePhysical: 30, hypervisorPhysical: 26)
+      TimerInterrupts(
+        virtual: 27, nonSecurePhysical: 30, hypervisorPhysical: 26, hypervisorVirtual: 28)
     }
   }
 
@@ -32,7 +39,7 @@ public enum RunningLevel: Sendable, Hashable {
   ///
   /// A program cannot read CurrentEL, but the kernel's choice of timer gives it away
   /// (drivers/clocksource/arm_arch_timer.c): the virtual timer at EL1, the non-secure physical one
-  /// where it was booted at EL2, the hypervisor's where it runs there. Where none of `timers`
+  /// where it was booted at EL2, one of the hypervisor's where it runs there. Where none of `timers`
   /// stands, the level is unknown.
   ///
   /// ```
@@ -49,10 +56,12 @@ public enum RunningLevel: Sendable, Hashable {
       // From the right: name, trigger, hardware number, controller. Older kernels print no
       // trigger.
       for word in words.dropLast().suffix(2).reversed() {
-        switch word.number(radix: 10) {
+        guard let number = word.number(radix: 10) else { continue }
+        switch number {
         case timers.virtual: self = .el1
         case timers.nonSecurePhysical: self = .el2
         case timers.hypervisorPhysical: self = .el2Host
+        case let other where other == timers.hypervisorVirtual: self = .el2Host
         default: continue
         }
         return

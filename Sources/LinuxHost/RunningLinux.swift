@@ -8,6 +8,8 @@ public struct RunningLinux: LinuxSystem {
   public init() {}
 
   public func read(_ path: String) throws(Errno) -> [UInt8] {
+    // Sound, here and below: the buffers live for the calls that lend them, and the calls are told
+    // their sizes.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
     guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
     defer { linux_close(descriptor) }
@@ -64,6 +66,7 @@ public struct RunningLinux: LinuxSystem {
   ) throws(Errno) {
     var flags = UInt64(LINUX_KEXEC_ARCH_AARCH64)
     if slot == .crash { flags |= UInt64(LINUX_KEXEC_ON_CRASH) }
+    // Sound: the kernel copies the list and what it points to; the caller vouches for both.
     let status = unsafe linux_kexec_load(entry, segments.count, segments.baseAddress, flags)
     guard status == 0 else { throw Errno(failure: status) }
   }

@@ -34,6 +34,9 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
       throw .mismatch(error, pieces: block.pieceCount)
     }
     record.verified = Processor.counter
+    guard
+      unsafe context.pointee.reservations.write(toTreeAt: block.header.arguments.0)
+    else { throw .noRoomForReservations }
     Report(lifeline).departure(
       level: Processor.regime.levelName, moved: record.bytes_moved,
       verified: record.bytes_verified, pieces: block.pieceCount, entry: block.header.entry)

@@ -33,7 +33,10 @@ func stagePrepare(
       throw .translation(error)
     }
     // As early as possible: each one that comes writes into memory.
-    do throws(LocalityInterrupts.Stuck) { try LocalityInterrupts.disable(block) } catch {
+    let reservations: baton_reservations
+    do throws(LocalityInterrupts.Stuck) {
+      reservations = try LocalityInterrupts.disable(block)
+    } catch {
       throw .lpisStuck(error)
     }
     // Sound: entry.S reserved the context on its stack.
@@ -41,7 +44,7 @@ func stagePrepare(
       regime: registers,
       departure: baton_departure(
         entry: block.header.entry, arguments: block.header.arguments, vbar: vbar),
-      entered: entered, reserved: 0)
+      entered: entered, reservations: reservations)
   } catch {
     Report(lifeline).fail(error)
   }

@@ -53,10 +53,10 @@ struct Report {
     case .lpisStuck(let stuck):
       console.write("the redistributor at ")
       console.write(hexadecimal: stuck.frame)
-      console.write(" keeps its LPIs on, and writes to the old kernel's tables at ")
-      console.write(hexadecimal: stuck.propertyTable?.start.rawValue ?? 0)
-      console.write(" and ")
-      console.write(hexadecimal: stuck.pendingTable?.start.rawValue ?? 0)
+      console.write(" keeps its LPIs on, and has a table in what was loaded, at ")
+      console.write(hexadecimal: stuck.table)
+    case .noRoomForReservations:
+      console.write("the dtb has no room to reserve the tables of LPIs that stay on")
     case .mismatch(let mismatch, let pieces):
       console.write(SegmentRole(rawValue: mismatch.piece.segment)?.name ?? "segment")
       console.write(" differs from what was loaded, at ")

@@ -9,5 +9,6 @@ enum StageFailure: Error {
   case regimeNotPrepared(StaticString)
   case translation(TranslationFault)
   case lpisStuck(LocalityInterrupts.Stuck)
+  case noRoomForReservations
   case mismatch(PieceMismatch, pieces: Int)
 }

@@ -3,7 +3,7 @@ import LinuxHost
 
 /// A Linux that answers from memory, records what it was asked to do, and refuses on demand.
 final class FakeLinux: LinuxSystem {
-  /// A call that changes something.
+  /// A call that changes something, or was to.
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
     case sync
@@ -61,7 +61,6 @@ final class FakeLinux: LinuxSystem {
   func kexecLoad(
     entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
   ) throws(Errno) {
-    if let kexecLoadFailure { throw kexecLoadFailure }
     var copies: [Segment] = []
     for index in 0..<segments.count {
       // Sound: the caller vouches for the buffer of each segment, as it does to the kernel.
@@ -72,6 +71,7 @@ final class FakeLinux: LinuxSystem {
         Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
     }
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
+    if let kexecLoadFailure { throw kexecLoadFailure }
   }
 
   func sync() {

@@ -76,7 +76,9 @@ import Testing
     (["-e", "--append=x"], .onlyWithLoad("--append")),
     (["-e", "--reuse-cmdline"], .onlyWithLoad("--reuse-cmdline")),
     (["-e", "--dtb=D"], .onlyWithLoad("--dtb")), (["-x"], .unknownOption("-x")),
-    (["--frobnicate"], .unknownOption("--frobnicate")),
+    (["--frobnicate"], .unknownOption("--frobnicate")), (["-é"], .unknownOption("-\u{FFFD}")),
+    (["I", "-l", "-é"], .unknownOption("-\u{FFFD}")), (["--d"], .unknownOption("--d")),
+    (["-e", "--on-failure=halt"], .onlyWithLoad("--on-failure")),
     (["-l", "I", "--append"], .unknownOption("--append")),
     (["-l", "I", "--on-failure=explode"], .badValue(option: "--on-failure", value: "explode")),
   ])

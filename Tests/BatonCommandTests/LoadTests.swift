@@ -69,7 +69,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ([], ""), (["--append=a b"], "a b"), (["--command-line=a"], "a"),
+    ([], "of the running kernel"), (["--append=a b"], "a b"), (["--command-line=a"], "a"),
     (["--reuse-cmdline"], "console=ttyAMA0 root=/dev/vda1"),
     (["--reuse-cmdline", "--append=quiet"], "console=ttyAMA0 root=/dev/vda1 quiet"),
     (["--append=quiet", "--reuse-cmdline"], "console=ttyAMA0 root=/dev/vda1 quiet"),

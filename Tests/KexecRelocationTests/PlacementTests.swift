@@ -70,6 +70,17 @@ struct PlacementTests {
     }
   }
 
+  @Test("A text_offset inside a page of the running kernel is refused: whole pages are loaded")
+  func textOffset() {
+    var request = request(
+      available: [range(0x4000_0000, 0x8000_0000)],
+      kernel: KernelRequirements(textOffset: 0x1000, memorySize: 1 << 20, mayLieAnywhere: true))
+    request.pageSize = 65536
+    #expect(throws: PlacementError.textOffsetNotPageAligned(0x1000, pageSize: 65536)) {
+      try request.place()
+    }
+  }
+
   @Test("An initrd out of reach of the kernel is refused, not misplaced")
   func initrdWindow() {
     // 30 MiB for the kernel low, the rest of memory 64 GiB above.

@@ -3,7 +3,7 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 160
+#define STAGE_CONTEXT_SIZE 432
 
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stdint.h>
@@ -32,10 +32,22 @@ struct baton_departure {
     uint64_t ttbr0;
     uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2
     uint64_t vbar;
-    uint64_t reserved;
+    uint64_t tcr2;  // 0 where the CPU has none
 };
 
 _Noreturn void baton_leave(const struct baton_departure *departure);
+
+// Memory that the next kernel has to leave alone: the tables of redistributors that keep their LPIs
+// on. A property table for all, and a pending table a CPU.
+struct baton_reservation {
+    uint64_t start;
+    uint64_t size;
+};
+
+struct baton_reservations {
+    uint64_t count;
+    struct baton_reservation entries[17];
+};
 
 // What the Swift before the MMU is on (stage_prepare) hands to the one after (stage_execute), on
 // the stack that entry.S sets up.
@@ -43,7 +55,7 @@ struct baton_stage_context {
     struct baton_regime_registers regime;  // first: entry.S passes it on
     struct baton_departure departure;
     uint64_t entered;  // CNTVCT_EL0
-    uint64_t reserved;
+    struct baton_reservations reservations;
 };
 
 _Static_assert(

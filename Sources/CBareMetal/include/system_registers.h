@@ -13,12 +13,16 @@
 
 BATON_READER(current_el, CurrentEL)
 BATON_READER(hcr_el2, hcr_el2)
-BATON_READER(ctr_el0, ctr_el0)
 BATON_READER(cntvct_el0, cntvct_el0)
 BATON_READER(cntfrq_el0, cntfrq_el0)
 BATON_READER(id_aa64isar0_el1, id_aa64isar0_el1)
 BATON_READER(id_aa64mmfr0_el1, id_aa64mmfr0_el1)
 BATON_READER(id_aa64pfr1_el1, id_aa64pfr1_el1)
+// By encoding, because the base architecture does not know them: ID_AA64MMFR3_EL1, which reads as
+// zero there, and TCR2_ELx, which may be read only where its TCRX field is not zero.
+BATON_READER(id_aa64mmfr3_el1, S3_0_C0_C7_3)
+BATON_READER(tcr2_el1, S3_0_C2_C0_3)
+BATON_READER(tcr2_el2, S3_4_C2_C0_3)
 
 BATON_READER(sctlr_el1, sctlr_el1)
 BATON_READER(tcr_el1, tcr_el1)

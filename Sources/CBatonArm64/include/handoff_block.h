@@ -17,8 +17,6 @@
 // change of meaning takes a new version; a stage refuses a version that it does not know.
 #pragma once
 
-#include <stdint.h>
-
 #define BATON_BLOCK_MAGIC 0x4b434f4c424e5442ull  // "BTNBLOCK" in memory
 #define BATON_BLOCK_VERSION 1
 
@@ -35,10 +33,16 @@
 #define BATON_PSCI_SMC 1
 #define BATON_PSCI_HVC 2
 
+// PSCI's function number (Arm DEN 0022).
+#define BATON_PSCI_SYSTEM_RESET 0x84000009
+
 // baton_piece.segment
 #define BATON_SEGMENT_KERNEL 0
 #define BATON_SEGMENT_INITRD 1
 #define BATON_SEGMENT_DEVICE_TREE 2
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
 
 // What the stage needs in order to say that something is wrong and to reset. There are two copies,
 // one in the stage's first page and one in the block, each with its own checksum, so that whatever
@@ -118,6 +122,9 @@ struct baton_handoff_block {
 
     // Where LPIs have to be switched off.
     struct baton_array redistributors;
+
+    // What the next kernel takes from its first byte on, beyond what is loaded.
+    uint64_t kernel_memory_size;
 };
 
 // Offsets that the checksum and the tests rely on.
@@ -128,3 +135,4 @@ _Static_assert(sizeof(struct baton_piece) == 48, "piece layout");
 _Static_assert(sizeof(struct baton_extent) == 24, "extent layout");
 _Static_assert(__builtin_offsetof(struct baton_handoff_block, checksum) == 16, "block layout");
 _Static_assert(sizeof(struct baton_handoff_block) % 8 == 0, "block alignment");
+#endif

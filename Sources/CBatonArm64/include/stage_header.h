@@ -19,8 +19,9 @@
 // Offsets for the assembly that writes the header.
 #define STAGE_HEADER_LIFELINE 80
 
-#ifndef __ASSEMBLER__
 #include "handoff_block.h"
+
+#ifndef __ASSEMBLER__
 
 struct baton_stage_section {
     uint32_t file_offset;

@@ -1,0 +1,50 @@
+import BatonCommand
+import Foundation
+import LinuxHost
+
+/// What a run of the command came to.
+struct CommandRun: Equatable {
+  let status: Int32
+  let output: String
+  let complaints: String
+
+  static let binary = StageBinary.distribution.appending(path: "baton")
+
+  /// dist/baton on an emulated CPU, the machine's files in place of this one's.
+  ///
+  /// Nothing here may start a kernel: the emulator passes reboot(2) on to this machine. It has no
+  /// kexec_load(2).
+  init(arm64 arguments: [String], on folder: MachineFolder) throws {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments =
+      ["qemu-aarch64-static", "-L", folder.url.path, Self.binary.path] + arguments
+    let output = Pipe()
+    let complaints = Pipe()
+    process.standardOutput = output
+    process.standardError = complaints
+    try process.run()
+    // One after the other: what the command writes fits a pipe.
+    self.output = String(
+      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    self.complaints = String(
+      decoding: complaints.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    status = process.terminationStatus
+  }
+
+  /// The same command, as the host compiles it.
+  init(host arguments: [String], on folder: MachineFolder) {
+    let linux = FolderLinux(folder)
+    status = Baton.run(arguments, system: linux).rawValue
+    output = linux.output
+    complaints = linux.complaints
+  }
+
+  /// The pages of translation tables in a plan's listing.
+  var tablePages: Int? {
+    let words = output.split { $0 == " " || $0 == "\n" }
+    guard let place = words.firstIndex(of: "pages"), place > 0 else { return nil }
+    return Int(words[place - 1])
+  }
+}
