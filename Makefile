@@ -54,12 +54,14 @@ stage:
 	@llvm-objcopy -O binary -j .text -j .rodata dist/stage.elf .build-bare-metal/stage.bin
 	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
 
-# A static program: musl and libgcc from the sysroot, Swift's Unicode tables from the toolchain.
+# A static program: musl, zlib and libgcc from the sysroot, Swift's Unicode tables from the toolchain.
 CACHE := $(or $(BATON_CACHE),$(CURDIR)/.cache)
 MUSL := $(CACHE)/sysroot-arm64/usr/lib/aarch64-linux-musl
 baton: stage
 	$(call say,building baton)
 	@$(LINUX) --product baton -Xcc -isystem -Xcc $(CACHE)/sysroot-arm64/usr/include/aarch64-linux-musl \
+	  -Xcc -isystem -Xcc $(CACHE)/sysroot-arm64/usr/include \
+	  -Xlinker -L$(CACHE)/sysroot-arm64/usr/lib/aarch64-linux-gnu \
 	  $(addprefix -Xlinker ,$(MUSL)/crt1.o $(MUSL)/crti.o --start-group $(MUSL)/libc.a \
 	    $(wildcard $(CACHE)/sysroot-arm64/usr/lib/gcc/aarch64-linux-gnu/*/libgcc.a) \
 	    $(UNICODE_TABLES) --end-group $(MUSL)/crtn.o)

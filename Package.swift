@@ -54,7 +54,7 @@ let package = Package(
       swiftSettings: embeddable),
 
     // The command: static arm64 Linux, and the host for its tests.
-    .target(name: "CLinuxHost"),
+    .target(name: "CLinuxHost", linkerSettings: [.linkedLibrary("z")]),
     .target(
       name: "LinuxHost", dependencies: ["PhysicalMemory", "CLinuxHost"],
       swiftSettings: embeddable),
@@ -63,7 +63,7 @@ let package = Package(
       name: "BatonCommand",
       dependencies: [
         "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
-        "LinuxHost", "CLinuxHost", "CStageImage",
+        "LinuxHost", "CLinuxHost", "CStageImage", "CBatonArm64",
       ],
       swiftSettings: embeddable),
     .executableTarget(

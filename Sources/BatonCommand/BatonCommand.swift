@@ -26,7 +26,11 @@ public enum Baton {
         system.write(
           "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
       case .status:
-        return try reportStatus(system)
+        return try reportStatus(system, json: invocation.answersInJSON)
+      case .last:
+        return LastReport.run(system, json: invocation.answersInJSON)
+      case .check:
+        return check(system, json: invocation.answersInJSON)
       case .unload:
         try unload(system)
       case .execute:
@@ -42,15 +46,45 @@ public enum Baton {
   }
 
   private static func reportStatus<System: LinuxSystem>(
-    _ system: System
+    _ system: System, json: Bool
   ) throws(BatonError) -> ExitStatus {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
-    let normal = isLoaded ? "loaded: baton -e starts it" : "not loaded"
+    let record = LoadRecord.current(system)
+    if json {
+      system.write(
+        JSONText.object { json in
+          json.member("loaded", isLoaded)
+          json.member("loadedByBaton", record != nil)
+          json.member("planDigest", record?.string("planDigest"))
+          json.member("kernel", record?.string("kernel"))
+          json.member("verification", record?.string("verification"))
+          json.member("crashKernelLoaded", KernelFlags.isLoaded(.crash, system))
+        }, to: .standardOutput)
+      return isLoaded ? .success : .negative
+    }
+    var normal = "not loaded"
+    if let record {
+      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (verifies "
+      normal += (record.string("verification") ?? "nothing known") + "): baton -e starts it"
+    } else if isLoaded {
+      normal = "loaded, but not by this boot's baton -l: baton -e starts it"
+    }
     let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
     system.write(
       "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
     return isLoaded ? .success : .negative
+  }
+
+  private static func check<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {
+    let survey = HostSurvey(system)
+    system.write(
+      json ? CheckReport.json(of: survey) : CheckReport.text(of: survey), to: .standardOutput)
+    return survey.obstacles.first?.status ?? .success
+  }
+
+  private static func warn<System: LinuxSystem>(_ sentence: String, _ system: System) {
+    system.write("baton: warning: " + sentence + "\n", to: .standardError)
   }
 
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
@@ -62,12 +96,19 @@ public enum Baton {
     } catch {
       throw .unload(error)
     }
+    // A record that outlives this is no danger: the kernel says that the slot is empty.
+    do throws(Errno) { try system.remove(LoadRecord.path) } catch { return }
   }
 
   private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
+    do throws(Errno) {
+      try StartRecord.write(loaded: LoadRecord.current(system), system)
+    } catch {
+      warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
+    }
     system.sync()
     throw .reboot(system.rebootIntoLoadedKernel())
   }

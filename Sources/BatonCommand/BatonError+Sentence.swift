@@ -8,10 +8,13 @@ extension BatonError {
   var status: ExitStatus {
     switch self {
     case .usage: .usage
-    case .file, .image, .tree, .commandLineTooLong: .badFile
-    case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables): .noRoom
+    case .compressedImage(_, .tooLarge), .compressedImage(_, .noMemory): .noRoom
+    case .file, .image, .compressedImage, .tree, .treeContent, .commandLineTooLong: .badFile
+    case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
+      .tooLittleMemory:
+      .noRoom
     case .notRoot, .loadDisabled, .lockedDown: .notPermitted
-    case .noKexec, .pageSize, .stage, .handoff: .unsupported
+    case .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays: .unsupported
     case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
     case .load(.noMemory): .noRoom
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
@@ -29,6 +32,7 @@ extension BatonError {
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
     case .file(let path, let error): path + ": " + error.text
     case .image(let path, let error): path + ": " + error.sentence
+    case .compressedImage(let path, let error): path + ": " + error.sentence
     case .tree(let path, let error): path + " is no usable device tree: " + error.text
     case .memoryMapUnreadable(let error): "/proc/iomem: " + error.text
     case .memoryMap(.addressesHidden):
@@ -45,6 +49,18 @@ extension BatonError {
     case .randomness(let error): "no random seeds for the next kernel: getrandom: " + error.text
     case .stage: "this baton was built with a stage that it cannot load; build it again"
     case .handoff(let error): error.sentence
+    case .treeContent(let path):
+      path + " does not tell its reserved memory: a reg or a #…-cells of /reserved-memory is "
+        + "malformed; mend the tree"
+    case .pageSizeLacking(let path, let granule, let cpu):
+      path + ": a kernel with pages of " + granule.text + ", which this CPU (" + String(cpu)
+        + ") lacks; give one with pages of 4K"
+    case .cpuStays(let cpu, let online):
+      String(online) + " CPUs are online and firmware cannot switch " + cpu
+        + " off (no PSCI), so the kernel refuses kexec; boot with maxcpus=1 to use it"
+    case .tooLittleMemory(let needed, let available):
+      "loading takes " + String(needed >> 10) + " KiB of memory and " + String(available >> 10)
+        + " KiB are available; stop programs or give a smaller initrd"
     case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
     case .loadDisabled:
       "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"
@@ -89,13 +105,37 @@ extension UsageError {
     return switch self {
     case .unknownOption(let option):
       option + " is not an option, or lacks its argument, or has one too many" + help
-    case .noAction: "nothing to do: one of -l, -e, -u, -S is needed" + help
-    case .severalActions: "only one of -l, -e, -u, -S at a time" + help
+    case .noAnswerInJSON: "--json goes with --check, --last, --status and --dry-run only" + help
+    case .noAction: "nothing to do: one of -l, -e, -u, -S, --check, --last is needed" + help
+    case .severalActions: "only one of -l, -e, -u, -S, --check, --last at a time" + help
     case .noImage: "-l needs a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l only" + help
     case .badValue(let option, let value):
-      option + " takes reset or halt, not " + (value.isEmpty ? "nothing" : value)
+      option
+        + (option == "--console"
+          ? " takes none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH], not "
+          : " takes reset or halt, not ") + (value.isEmpty ? "nothing" : value)
+    case .badAddress(let option, let value):
+      option + " takes a physical address (0x80000000), not "
+        + (value.isEmpty ? "nothing" : value)
+    case .emptyBounds: "--mem-min must be below --mem-max"
+    }
+  }
+}
+
+extension GzipError {
+  var sentence: String {
+    switch self {
+    case .truncated: "gzip-compressed data that ends before its end; copy the file again"
+    case .damaged: "gzip-compressed data that is damaged; copy the file again"
+    case .wrongSize:
+      "gzip-compressed data whose size is not what its end says: the file is damaged or has "
+        + "something appended"
+    case .tooLarge(let size, let limit):
+      "decompressed it would have " + String(size >> 10) + " KiB, and " + String(limit >> 10)
+        + " KiB of memory are available"
+    case .noMemory: "too little memory to decompress it"
     }
   }
 }
@@ -106,7 +146,7 @@ extension ImageError {
     case .tooShort(let size):
       "with " + String(size) + " bytes the file is too short for a kernel; copy it again"
     case .notAnImage(let format):
-      "not an arm64 kernel Image but " + String(format.noun) + "; give the uncompressed Image"
+      "not an arm64 kernel Image but " + String(format.noun) + "; " + String(format.advice)
     case .bigEndian: "a big-endian kernel; baton starts little-endian ones only"
     case .imageSizeZero:
       "the header does not say how much memory the kernel needs (image_size 0, before Linux 3.17)"
@@ -117,6 +157,20 @@ extension ImageError {
     case .truncated(let fileSize, let expected):
       "truncated: " + String(fileSize) + " of at least " + String(expected)
         + " bytes; copy it again"
+    }
+  }
+}
+
+extension FileFormat {
+  /// What to give instead of a file of this format.
+  fileprivate var advice: StaticString {
+    switch self {
+    case .zImage, .bzImage: "a kernel for another architecture cannot run here: give an arm64 one"
+    case .cpio: "an initramfs goes with --initrd"
+    case .deviceTree: "a device tree goes with --dtb; take the kernel out of a FIT image first"
+    case .elf: "give arch/arm64/boot/Image, not vmlinux"
+    case .bzip2, .xz, .lzma, .lz4, .zstd: "decompress it first"
+    default: "give the uncompressed Image"
     }
   }
 }
@@ -183,6 +237,10 @@ extension PlacementError {
       "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
     }
   }
+}
+
+extension Granule {
+  var text: String { String(pageSize >> 10) + "K" }
 }
 
 extension PhysicalRange {

@@ -1,12 +1,14 @@
 import BootFormats
 import KexecRelocation
 import LinuxHost
+import PhysicalMemory
 
 /// Why the command did not do what it was asked. Each has one sentence and one exit status.
 enum BatonError: Error {
   case usage(UsageError)
   case file(String, Errno)
   case image(String, ImageError)
+  case compressedImage(String, GzipError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)
   case memoryMap(SystemMemoryMap.Failure)
@@ -16,6 +18,14 @@ enum BatonError: Error {
   case randomness(Errno)
   case stage(StageImage.Malformed)
   case handoff(HandoffError)
+  /// The device tree at this path describes reserved memory or CPUs so that it cannot be told.
+  case treeContent(String)
+  /// The Image at this path has pages that this CPU lacks.
+  case pageSizeLacking(String, Granule, cpu: StaticString)
+  /// So many CPUs are online, and this one cannot be switched off.
+  case cpuStays(String, online: Int)
+  /// Bytes that loading takes, and those that are free.
+  case tooLittleMemory(needed: UInt64, available: UInt64)
   case notRoot
   case loadDisabled
   case lockedDown

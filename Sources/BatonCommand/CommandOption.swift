@@ -16,6 +16,11 @@ struct CommandOption: Sendable {
     case reuseCommandLine
     case dryRun
     case onFailure
+    case check
+    case last
+    case json
+    case memoryMinimum
+    case memoryMaximum
     case console
   }
 
@@ -45,6 +50,15 @@ struct CommandOption: Sendable {
         name: .status, long: ["status"], argument: nil,
         help: "Say what is loaded. Exit status 0: a kernel, 1: none."),
       CommandOption(
+        name: .check, long: ["check"], argument: nil,
+        help: "Say what will work on this machine and what not. Exit status 0: loading works."),
+      CommandOption(
+        name: .last, long: ["last"], argument: nil,
+        help: "Say how the last handoff went. Exit status 0: it arrived here."),
+      CommandOption(
+        name: .json, long: ["json"], argument: nil,
+        help: "Answer --check, --last, --status and --dry-run in JSON."),
+      CommandOption(
         name: .initrd, long: ["initrd", "ramdisk"], argument: "FILE",
         help: "Initial RAM disk for the next kernel."),
       CommandOption(
@@ -62,6 +76,12 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .onFailure, long: ["on-failure"], argument: "reset|halt",
         help: "What to do if verification fails (default: reset)."),
+      CommandOption(
+        name: .memoryMinimum, long: ["mem-min"], argument: "ADDR",
+        help: "Load nothing below the physical address ADDR."),
+      CommandOption(
+        name: .memoryMaximum, long: ["mem-max"], argument: "ADDR",
+        help: "Load nothing at or above the physical address ADDR."),
       CommandOption(
         name: .console, long: ["console"], argument: "KIND,ADDRESS[,SHIFT,WIDTH]",
         help: "Where the stage writes: pl011, 8250 or none (default: the device tree's)."),

@@ -4,7 +4,7 @@ enum Help {
 
   static var text: String {
     var text = "Usage: baton -l IMAGE [--initrd=FILE] [--append=STRING] …\n"
-    text += "       baton -e | -u | -S\n\n"
+    text += "       baton -e | -u | -S | --check | --last\n\n"
     text += "Restarts this machine into another kernel, without its firmware.\n\n"
     for option in CommandOption.all {
       var line = "  "

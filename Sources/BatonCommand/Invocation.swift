@@ -7,6 +7,8 @@ struct Invocation: Hashable, Sendable {
     case execute
     case unload
     case status
+    case check
+    case last
     case version
     case help
   }
@@ -23,6 +25,11 @@ struct Invocation: Hashable, Sendable {
   var console: ConsoleSpecification?
   var isDryRun = false
   var showsPlan = false
+  var answersInJSON = false
+  /// `--mem-min`: the lowest physical address that may be used.
+  var memoryMinimum: UInt64 = 0
+  /// `--mem-max`: the one above the highest.
+  var memoryMaximum = UInt64.max
 }
 
 /// A command line that makes no sense.
@@ -35,6 +42,11 @@ enum UsageError: Error, Hashable, Sendable {
   /// An option of `--load` beside another action.
   case onlyWithLoad(String)
   case badValue(option: String, value: String)
+  case badAddress(option: String, value: String)
+  /// `--mem-min` is not below `--mem-max`.
+  case emptyBounds
+  /// `--json` beside what gives no answer.
+  case noAnswerInJSON
 }
 
 extension Invocation {
@@ -51,6 +63,9 @@ extension Invocation {
       case .execute: actions.append(.execute)
       case .unload: actions.append(.unload)
       case .status: actions.append(.status)
+      case .last: actions.append(.last)
+      case .check: actions.append(.check)
+      case .json: result.answersInJSON = true
       case .help: actions.append(.help)
       case .version: actions.append(.version)
       case .debug: result.showsPlan = true
@@ -79,6 +94,12 @@ extension Invocation {
         default: throw .badValue(option: "--on-failure", value: value)
         }
         loadOption = "--on-failure"
+      case .memoryMinimum:
+        result.memoryMinimum = try Self.address(value, of: "--mem-min")
+        loadOption = "--mem-min"
+      case .memoryMaximum:
+        result.memoryMaximum = try Self.address(value, of: "--mem-max")
+        loadOption = "--mem-max"
       case .console:
         guard let console = ConsoleSpecification(parsing: value) else {
           throw .badValue(option: "--console", value: value)
@@ -100,6 +121,7 @@ extension Invocation {
     if wantsLoad {
       guard let image = parsed.operands.first else { throw .noImage }
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1]) }
+      guard result.memoryMinimum < result.memoryMaximum else { throw .emptyBounds }
       result.action = .load(image: image)
     } else {
       guard let action = actions.first else { throw .noAction }
@@ -107,7 +129,24 @@ extension Invocation {
       if let loadOption { throw .onlyWithLoad(loadOption) }
       result.action = action
     }
+    switch result.action {
+    case .status, .check, .last: break
+    case .load where result.isDryRun: break
+    default: if result.answersInJSON { throw .noAnswerInJSON }
+    }
     self = result
+  }
+
+  /// A number as kexec-tools takes it: hexadecimal behind 0x, else decimal.
+  private static func address(_ text: String, of option: String) throws(UsageError) -> UInt64 {
+    let bytes = Array(text.utf8)
+    let isHexadecimal = bytes.starts(with: "0x".utf8) || bytes.starts(with: "0X".utf8)
+    let digits = bytes.dropFirst(isHexadecimal ? 2 : 0)
+    // UInt64's own parser also takes a sign.
+    guard let first = digits.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-"),
+      let value = UInt64(String(decoding: digits, as: UTF8.self), radix: isHexadecimal ? 16 : 10)
+    else { throw .badAddress(option: option, value: text) }
+    return value
   }
 }
 

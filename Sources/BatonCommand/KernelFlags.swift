@@ -16,10 +16,17 @@ enum KernelFlags {
 
   /// Whether lockdown is in force: `none [integrity] confidentiality` marks the mode.
   static func isLockedDown<System: LinuxSystem>(_ system: System) -> Bool {
+    let mode = lockdownMode(system)
+    return mode != nil && mode != "none"
+  }
+
+  /// The mode that is marked, nil where the kernel has no lockdown.
+  static func lockdownMode<System: LinuxSystem>(_ system: System) -> String? {
     guard let modes = content("/sys/kernel/security/lockdown", system),
       let mark = modes.firstIndex(of: UInt8(ascii: "["))
-    else { return false }
-    return !modes[mark...].starts(with: "[none]".utf8)
+    else { return nil }
+    return String(
+      decoding: modes[(mark + 1)...].prefix { $0 != UInt8(ascii: "]") }, as: UTF8.self)
   }
 
   /// Which slots hold something.
@@ -28,6 +35,17 @@ enum KernelFlags {
     case .normal: isSet(normalSlot, system)
     case .crash: isSet("/sys/kernel/kexec_crash_loaded", system)
     }
+  }
+
+  /// What tells this boot from every other.
+  static func bootID<System: LinuxSystem>(_ system: System) -> String? {
+    line("/proc/sys/kernel/random/boot_id", system)
+  }
+
+  /// The file's first line.
+  static func line<System: LinuxSystem>(_ path: String, _ system: System) -> String? {
+    guard let content = content(path, system) else { return nil }
+    return String(decoding: content.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
   private static func content<System: LinuxSystem>(_ path: String, _ system: System) -> [UInt8]? {

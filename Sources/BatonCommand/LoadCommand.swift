@@ -12,7 +12,7 @@ struct LoadCommand<System: LinuxSystem> {
 
   func run() throws(BatonError) {
     if !invocation.isDryRun { try LoadPermission.require(system) }
-    let kernel = try map(imagePath)
+    let kernel = try mapKernel()
     let header = try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
       do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
         throw .image(imagePath, error)
@@ -38,7 +38,8 @@ struct LoadCommand<System: LinuxSystem> {
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
       console: invocation.console)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
-    for warning in machine.warnings {
+    let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
+    for warning in machine.warnings + lacking {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
     var next = try NextTree(
@@ -49,8 +50,11 @@ struct LoadCommand<System: LinuxSystem> {
     let selection: PieceSelection =
       invocation.verifiesEverything ? .everything : .sample(count: 64)
     let treeSize = try next.serialized().count
+    try Suitability.requireMemory(
+      UInt64(kernel.byteCount) + UInt64(initrd.byteCount) + UInt64(treeSize), system)
     let layout = try layout(
-      machine: machine, stage: stage, header: header, initrdSize: initrd.byteCount,
+      machine: machine, unusable: try next.reservedMemory(), stage: stage, header: header,
+      initrdSize: initrd.byteCount,
       treeSize: treeSize,
       pieceCount: HandoffPlan.pieceCount(
         selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize))
@@ -59,10 +63,14 @@ struct LoadCommand<System: LinuxSystem> {
       // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
-        lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation)
+        lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation,
+        recordOffset: next.recordOffset)
     }
     if invocation.showsPlan || invocation.isDryRun {
-      system.write(PlanListing.text(of: plan, machine: machine), to: .standardOutput)
+      system.write(
+        invocation.answersInJSON
+          ? PlanListing.json(of: plan, machine: machine)
+          : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
     do throws(Errno) {
@@ -73,10 +81,20 @@ struct LoadCommand<System: LinuxSystem> {
     } catch {
       throw .load(error)
     }
+    let record = LoadRecord.json(
+      of: plan, invocation: invocation, image: imagePath, commandLine: commandLine, system)
+    do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
+      // It is loaded all the same. What an older load left there would be wrong now.
+      do throws(Errno) { try system.remove(LoadRecord.path) } catch {}
+      system.write(
+        "baton: warning: " + LoadRecord.path + ": " + error.text
+          + ": --status and --last will not know of this load\n", to: .standardError)
+    }
   }
 
   private func layout(
-    machine: Machine, stage: StageImage, header: Arm64Image, initrdSize: Int, treeSize: Int,
+    machine: Machine, unusable: PhysicalRangeSet, stage: StageImage, header: Arm64Image,
+    initrdSize: Int, treeSize: Int,
     pieceCount: Int
   ) throws(BatonError) -> HandoffLayout {
     do throws(HandoffError) {
@@ -87,11 +105,9 @@ struct LoadCommand<System: LinuxSystem> {
           redistributors: machine.redistributors,
           pieceCount: pieceCount,
           placement: PlacementRequest(
-            available: machine.memory.available, runningKernel: machine.memory.kernelImage,
-            // What the translation tables reach, without the first page: in the stage, whose
-            // pointers are physical addresses, address 0 is no pointer.
-            bounds: PhysicalRange(
-              PhysicalAddress(machine.granule.pageSize), upTo: PhysicalAddress(1 << 48)),
+            available: machine.memory.available.subtracting(unusable),
+            runningKernel: machine.memory.kernelImage,
+            bounds: bounds(machine),
             pageSize: machine.granule.pageSize,
             kernel: KernelRequirements(
               textOffset: header.textOffset, memorySize: header.imageSize,
@@ -101,6 +117,14 @@ struct LoadCommand<System: LinuxSystem> {
     } catch {
       throw .handoff(error)
     }
+  }
+
+  /// What the options allow of what the translation tables reach, without the first page: in the
+  /// stage, whose pointers are physical addresses, address 0 is no pointer.
+  private func bounds(_ machine: Machine) -> PhysicalRange {
+    let end = min(invocation.memoryMaximum, 1 << 48)
+    let start = max(invocation.memoryMinimum, machine.granule.pageSize)
+    return PhysicalRange(PhysicalAddress(min(start, end)), upTo: PhysicalAddress(end))
   }
 
   private var digestImplementation: SHA256.Implementation {
@@ -113,12 +137,38 @@ struct LoadCommand<System: LinuxSystem> {
   private func givenTree() throws(BatonError) -> DeviceTree? {
     guard let path = invocation.deviceTree else { return nil }
     let file = try map(path)
+    // A tree is copied onto the heap, where lack of memory is no error but the end: the protocol's
+    // limit comes first.
+    guard file.byteCount <= Self.treeFileLimit else {
+      throw .handoff(.placement(.deviceTreeTooLarge(size: UInt64(file.byteCount))))
+    }
     return try file.withBytes { bytes throws(BatonError) -> DeviceTree in
       do throws(DeviceTreeError) { return try DeviceTree(parsing: bytes) } catch {
         throw .tree(path, error)
       }
     }
   }
+
+  /// The kernel's file, decompressed where it is compressed.
+  private func mapKernel() throws(BatonError) -> MappedFile {
+    let file = try map(imagePath)
+    let format = file.withBytes { FileFormat(recognizing: $0) }
+    guard format == .gzip else { return file }
+    return try file.withBytes { bytes throws(BatonError) -> MappedFile in
+      do throws(GzipError) {
+        return try MappedFile.decompressing(
+          gzip: bytes, limit: system.availableMemory ?? Self.unknownMemoryLimit)
+      } catch {
+        throw .compressedImage(imagePath, error)
+      }
+    }
+  }
+
+  /// In bytes: what a compressed kernel may become where the kernel does not tell its free memory.
+  private static var unknownMemoryLimit: UInt64 { 1 << 30 }
+
+  /// In bytes: room for a tree that shrinks when it is written anew.
+  private static var treeFileLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }
 
   private func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }

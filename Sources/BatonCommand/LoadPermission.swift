@@ -7,9 +7,18 @@ enum LoadPermission {
   ///
   /// Unloading is such a call, too: the kernel refuses it for the same reasons.
   static func require<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
-    guard system.isRoot else { throw .notRoot }
-    if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) { throw .loadDisabled }
-    if KernelFlags.isLockedDown(system) { throw .lockedDown }
+    if let first = obstacles(system).first { throw first }
+  }
+
+  /// All of them.
+  static func obstacles<System: LinuxSystem>(_ system: System) -> [BatonError] {
+    var result: [BatonError] = []
+    if !KernelFlags.isThere(KernelFlags.normalSlot, system) { result.append(.noKexec) }
+    if !system.isRoot { result.append(.notRoot) }
+    if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) {
+      result.append(.loadDisabled)
+    }
+    if KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
+    return result
   }
 }

@@ -88,7 +88,7 @@ struct Machine {
     }
   }
 
-  private static func level<System: LinuxSystem>(
+  static func level<System: LinuxSystem>(
     _ system: System, timers: RunningLevel.TimerInterrupts?
   ) -> RunningLevel {
     guard let timers else { return .unknown }

@@ -17,6 +17,7 @@ struct NextTree {
     self.tree = tree
     self.path = path
     self.tree.removeStaleProperties()
+    self.tree.setHandoffRecord([UInt8](repeating: 0, count: HandoffRecord.size))
     if let commandLine { self.tree.setBootArguments(commandLine) }
     let seeds: [UInt8]
     do throws(Errno) { seeds = try system.randomBytes(8 + 64) } catch {
@@ -35,9 +36,34 @@ struct NextTree {
     }
   }
 
+  /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
+  /// longer among it.
+  func reservedMemory() throws(BatonError) -> PhysicalRangeSet {
+    var result = PhysicalRangeSet(tree.reservations)
+    do throws(DeviceTreeContentError) {
+      for reserved in try tree.reservedMemory() { result.insert(reserved.range) }
+    } catch {
+      throw .treeContent(path)
+    }
+    return result
+  }
+
   func serialized() throws(BatonError) -> [UInt8] {
     do throws(DeviceTreeError) { return try tree.serialized() } catch {
       throw .tree(path, error)
+    }
+  }
+
+  /// Where in the serialized tree the stage leaves its record.
+  var recordOffset: Int? {
+    // The two trees differ in one property's first byte.
+    var marked = tree
+    marked.setHandoffRecord([1] + [UInt8](repeating: 0, count: HandoffRecord.size - 1))
+    do throws(DeviceTreeError) {
+      let (blob, other) = (try tree.serialized(), try marked.serialized())
+      return zip(blob, other).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    } catch {
+      return nil
     }
   }
 

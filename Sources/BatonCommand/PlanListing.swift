@@ -8,47 +8,49 @@ enum PlanListing {
     var text = ""
     for segment in plan.segments {
       text += "  " + pad(String(segment.name), to: 10)
-      text += pad(hexadecimal(segment.destination.start), to: 20)
+      text += pad(segment.destination.start.text, to: 20)
       text += String(segment.size) + " bytes\n"
     }
-    var verified: UInt64 = 0
-    for piece in plan.pieces { verified += piece.range.size }
-    text += "  verified  " + String(verified) + " bytes in " + String(plan.pieces.count)
+    text += "  verified  " + String(plan.verifiedBytes) + " bytes in " + String(plan.pieces.count)
     text += " pieces\n"
-    text += "  entry " + hexadecimal(plan.entry) + " at " + level(machine.level)
+    text += "  entry " + plan.entry.text + " at " + machine.level.text
     text += ", " + String(plan.layout.tableMemory.size / machine.granule.pageSize)
     text += " pages of translation tables, console "
-    switch machine.lifeline.console {
-    case .none: text += "none"
-    case .pl011(let base): text += "pl011 at " + hexadecimal(base)
-    case .ns16550(let base, let shift, let width):
-      text += "8250 at " + hexadecimal(base) + ", register shift " + String(shift)
-      text += ", access width " + String(width.rawValue)
-    }
+    text += machine.lifeline.console.text
     text += ", PSCI by "
-    switch machine.lifeline.conduit {
-    case .none: text += "nothing"
-    case .smc: text += "smc"
-    case .hvc: text += "hvc"
-    }
+    text += machine.lifeline.conduit.text
     return text + "\n"
   }
 
-  private static func level(_ level: RunningLevel) -> String {
-    switch level {
-    case .el1: "EL1"
-    case .el2: "EL2"
-    case .el2Host: "EL2 with VHE"
-    case .unknown: "EL1 or EL2"
+  static func json(of plan: HandoffPlan, machine: Machine) -> String {
+    JSONText.object { json in
+      json.member("segments", objects: plan.segments.count) { json, index in
+        let segment = plan.segments[index]
+        json.member("name", String(segment.name))
+        json.member("address", segment.destination.start.text)
+        json.member("size", segment.size)
+        json.member("memorySize", segment.destination.size)
+      }
+      json.member("verifiedBytes", plan.verifiedBytes)
+      json.member("pieces", UInt64(plan.pieces.count))
+      json.member("entry", plan.entry.text)
+      json.member("level", machine.level == .unknown ? nil : machine.level.text)
+      json.member(
+        "console", machine.lifeline.console == .none ? nil : machine.lifeline.console.text)
+      json.member("psci", machine.lifeline.conduit == .none ? nil : machine.lifeline.conduit.text)
     }
-  }
-
-  private static func hexadecimal(_ address: PhysicalAddress) -> String {
-    let digits = String(address.rawValue, radix: 16)
-    return "0x" + String(repeating: "0", count: max(0, 12 - digits.utf8.count)) + digits
   }
 
   private static func pad(_ text: String, to width: Int) -> String {
     text + String(repeating: " ", count: max(1, width - text.utf8.count))
+  }
+}
+
+extension HandoffPlan {
+  /// How much the stage will verify.
+  var verifiedBytes: UInt64 {
+    var sum: UInt64 = 0
+    for piece in pieces { sum += piece.range.size }
+    return sum
   }
 }

@@ -8,7 +8,7 @@ import PhysicalMemory
 extension DeviceTree {
   /// What kexec, crash dumps and the live hand-over of memory left there for the running kernel
   /// alone: it points to memory that the next one is free to use.
-  private static var staleProperties: InlineArray<9, StaticString> {
+  private static var staleProperties: InlineArray<10, StaticString> {
     [
       "linux,initrd-start",
       "linux,initrd-end",
@@ -23,6 +23,8 @@ extension DeviceTree {
       // Spent: the running kernel has drawn on them.
       "kaslr-seed",
       "rng-seed",
+      // How the running kernel was started.
+      "baton,handoff-record",
     ]
   }
 
@@ -74,6 +76,12 @@ extension DeviceTree {
     let chosen = chosenNode()
     setProperty("kaslr-seed", of: chosen, to: PropertyValue(kaslr))
     setProperty("rng-seed", of: chosen, to: PropertyValue(bytes: [UInt8](random)))
+  }
+
+  /// Reserves bytes for what runs between two kernels to leave its record in
+  /// (`baton,handoff-record`), in the place of an older record.
+  public mutating func setHandoffRecord(_ bytes: [UInt8]) {
+    setProperty("baton,handoff-record", of: chosenNode(), to: PropertyValue(bytes: bytes))
   }
 
   /// Removes from /chosen what is true of the running kernel only, and the reservations that boot

@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 // linux/reboot.h, which the C library does not bring.
@@ -55,8 +58,8 @@ int64_t linux_regular_file_size(int descriptor) {
 }
 
 long linux_map(int descriptor, size_t size, void **address) {
-    // Populated at once: a page fault for each page of a kernel image costs more than its digest.
-    int flags = MAP_PRIVATE | MAP_POPULATE | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    // A file is populated at once: a page fault for each page of a kernel image costs more than its digest.
+    int flags = MAP_PRIVATE | (descriptor < 0 ? MAP_ANONYMOUS : MAP_POPULATE);
     int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
     void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
     if (mapped == MAP_FAILED) return -errno;
@@ -76,6 +79,60 @@ long linux_reboot_kexec(void) {
 }
 
 void linux_sync(void) { sync(); }
+
+long linux_replace_file(const char *path, const void *content, size_t size) {
+    char name[4096];
+    size_t length = strlen(path);
+    if (length > 4000) return -ENAMETOOLONG;
+    memcpy(name, path, length + 1);
+    for (char *slash = strchr(name + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(name, 0755) < 0 && errno != EEXIST) return -errno;
+        *slash = '/';
+    }
+    memcpy(name + length, ".new", sizeof ".new");
+    int descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (descriptor < 0) return -errno;
+    long status = 0;
+    for (size_t written = 0; status == 0 && written < size;) {
+        long count = linux_write(descriptor, (const char *)content + written, size - written);
+        if (count <= 0) status = count < 0 ? count : -EIO;
+        else written += (size_t)count;
+    }
+    // The content is on the disk before the name is.
+    if (status == 0 && fsync(descriptor) < 0) status = -errno;
+    if (close(descriptor) < 0 && status == 0) status = -errno;
+    if (status == 0 && rename(name, path) < 0) status = -errno;
+    if (status < 0) {
+        unlink(name);
+        return status;
+    }
+    char *slash = strrchr(name, '/');
+    if (!slash) return 0;
+    slash[slash == name] = 0;
+    descriptor = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    if (fsync(descriptor) < 0) status = -errno;
+    close(descriptor);
+    return status;
+}
+
+long linux_remove_file(const char *path) { return result(unlink(path)); }
+
+uint64_t linux_counter(void) {
+#if defined(__aarch64__)
+    uint64_t value;
+    // The barrier keeps the counter from being read ahead of what came before.
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value) : : "memory");
+    return value;
+#else
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+#endif
+}
+
+uint64_t linux_time(void) { return (uint64_t)time(NULL); }
 
 long linux_random(void *buffer, size_t size) {
     size_t filled = 0;

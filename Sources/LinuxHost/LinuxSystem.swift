@@ -24,6 +24,13 @@ public protocol LinuxSystem {
   /// A file of any size, mapped. See `MappedFile.init(path:)`.
   func map(_ path: String) throws(Errno) -> MappedFile
 
+  /// Puts a file with this content at `path`, whole or not at all, even if power fails; makes the
+  /// folders that it lies in.
+  func replace(_ path: String, with content: [UInt8]) throws(Errno)
+
+  /// Removes a file: unlink(2).
+  func remove(_ path: String) throws(Errno)
+
   func write(_ text: String, to stream: OutputStream)
 
   /// `kexec_load(2)`; no segments unload the slot.
@@ -39,6 +46,12 @@ public protocol LinuxSystem {
 
   /// Random bytes of the kernel's generator: getrandom(2).
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
+
+  /// The architectural counter (CNTVCT_EL0), which runs on through a kexec.
+  var counter: UInt64 { get }
+
+  /// Seconds since 1970: time(2).
+  var time: UInt64 { get }
 
   var isRoot: Bool { get }
 

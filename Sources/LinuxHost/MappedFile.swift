@@ -3,7 +3,7 @@ import CLinuxHost
 /// A file's content, mapped into memory: nothing is copied onto the heap, however large it is.
 @safe
 public struct MappedFile: ~Copyable {
-  private let address: UnsafeMutableRawPointer
+  let address: UnsafeMutableRawPointer
   public let byteCount: Int
 
   /// Maps the regular file at `path`.
@@ -24,11 +24,16 @@ public struct MappedFile: ~Copyable {
   ///
   /// - Throws: `Errno.noMemory`, and `.invalidArgument` for no bytes.
   public init(copying bytes: [UInt8]) throws(Errno) {
-    try self.init(descriptor: -1, size: bytes.count)
+    try self.init(zeroes: bytes.count)
     // Sound: the mapping is as long as the array.
     for index in bytes.indices {
       unsafe address.storeBytes(of: bytes[index], toByteOffset: index, as: UInt8.self)
     }
+  }
+
+  /// So many bytes of zeros.
+  init(zeroes count: Int) throws(Errno) {
+    try self.init(descriptor: -1, size: count)
   }
 
   private init(descriptor: Int32, size: Int) throws(Errno) {

@@ -30,6 +30,21 @@ public struct RunningLinux: LinuxSystem {
     try MappedFile(path: path)
   }
 
+  public func replace(_ path: String, with content: [UInt8]) throws(Errno) {
+    // Sound: both buffers live for the call.
+    let status = unsafe path.withCString { path in
+      unsafe content.withUnsafeBytes {
+        unsafe linux_replace_file(path, $0.baseAddress, $0.count)
+      }
+    }
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public func remove(_ path: String) throws(Errno) {
+    let status = unsafe path.withCString { unsafe linux_remove_file($0) }
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
   public func write(_ text: String, to stream: OutputStream) {
     var text = text
     // Sound: the buffer lives for the closure. A stream that takes nothing more has no reader:
@@ -72,6 +87,10 @@ public struct RunningLinux: LinuxSystem {
     guard status == 0 else { throw Errno(failure: status) }
     return bytes
   }
+
+  public var counter: UInt64 { linux_counter() }
+
+  public var time: UInt64 { linux_time() }
 
   public var isRoot: Bool { linux_effective_user() == 0 }
 

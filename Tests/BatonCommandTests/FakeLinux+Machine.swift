@@ -21,6 +21,7 @@ extension FakeLinux {
           48000000-480fffff : reserved
 
         """.utf8),
+      "/proc/sys/kernel/random/boot_id": Array("5f2a9d60-0000-4000-8000-000000000001\n".utf8),
       "/proc/sys/kernel/kexec_load_disabled": Array("0\n".utf8),
       "/sys/firmware/fdt": try tree().serialized(),
       "/sys/kernel/kexec_crash_loaded": Array("0\n".utf8),
@@ -44,6 +45,38 @@ extension FakeLinux {
     store(0b1010, at: 24)
     store(0x644d_5241, at: 56)
     return bytes
+  }
+
+  /// A gzip file (RFC 1952) that holds `content` in stored blocks (RFC 1951, 3.2.4).
+  static func stored(_ content: [UInt8]) -> [UInt8] {
+    func littleEndian(_ value: UInt32, count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) }
+    }
+    var bytes: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]
+    var crc: UInt32 = .max
+    for byte in content {
+      crc ^= UInt32(byte)
+      for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0xedb8_8320 : crc >> 1 }
+    }
+    for start in stride(from: 0, to: content.count, by: 0xffff) {
+      let end = min(start + 0xffff, content.count)
+      let size = UInt32(end - start)
+      bytes.append(end == content.count ? 1 : 0)
+      bytes += littleEndian(size, count: 2) + littleEndian(~size, count: 2) + content[start..<end]
+    }
+    return bytes + littleEndian(~crc, count: 4) + littleEndian(UInt32(content.count), count: 4)
+  }
+
+  /// The tree with CPUs that are switched by these methods.
+  static func tree(enableMethods: [String]) -> [UInt8] {
+    var tree = tree()
+    let cpus = tree.addNode("cpus", under: tree.root)
+    for (index, method) in enableMethods.enumerated() {
+      let cpu = tree.addNode("cpu@\(index)", under: cpus)
+      tree.setProperty("device_type", of: cpu, to: .init("cpu"))
+      tree.setProperty("enable-method", of: cpu, to: .init(method))
+    }
+    do { return try tree.serialized() } catch { return [] }
   }
 
   /// The running kernel's tree, its leftovers included.

@@ -22,6 +22,8 @@ final class FakeLinux: LinuxSystem {
   var kexecLoadFailure: Errno?
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
+  var counter: UInt64 = 0x1000
+  var time: UInt64 = 1_700_000_000
   var isRoot = true
   var pageSize: UInt64 = 4096
   var hasSHA256Instructions = false
@@ -38,6 +40,15 @@ final class FakeLinux: LinuxSystem {
 
   func map(_ path: String) throws(Errno) -> MappedFile {
     try MappedFile(copying: try read(path))
+  }
+
+  func replace(_ path: String, with content: [UInt8]) throws(Errno) {
+    if let failure = fileFailures[path] { throw failure }
+    files[path] = content
+  }
+
+  func remove(_ path: String) throws(Errno) {
+    guard files.removeValue(forKey: path) != nil else { throw .noSuchFile }
   }
 
   func write(_ text: String, to stream: OutputStream) {

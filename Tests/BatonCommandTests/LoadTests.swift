@@ -49,6 +49,14 @@ import Testing
         == range(initrd.destination, initrd.destination + UInt64(content.count)))
   }
 
+  @Test func `A compressed kernel is loaded as what it was before`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/boot/Image"] = FakeLinux.stored(FakeLinux.kernelImage)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    let loaded = try loaded(by: linux)
+    #expect(loaded.segments.contains { $0.bytes == FakeLinux.kernelImage })
+  }
+
   @Test func `The tree's seeds are fresh, and nothing of the running kernel's is left`() throws {
     let linux = try FakeLinux.machine()
     let stale = [

@@ -27,12 +27,61 @@ import Testing
     Refusal(testDescription: "empty image", status: .badFile, naming: "/boot/Image is empty") {
       $0.files["/boot/Image"] = []
     },
-    Refusal(testDescription: "gzip", status: .badFile, naming: "not an arm64 kernel Image") {
-      $0.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 0, count: 100)
+    Refusal(testDescription: "broken gzip", status: .badFile, naming: "gzip-compressed data") {
+      $0.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 1, count: 100)
+    },
+    Refusal(
+      testDescription: "gzip larger than memory", status: .noRoom, naming: "decompressed"
+    ) {
+      $0.files["/boot/Image"] = FakeLinux.stored(FakeLinux.kernelImage)
+      $0.files["/proc/meminfo"] = Array("MemAvailable:         64 kB\n".utf8)
+    },
+    Refusal(testDescription: "gzip of text", status: .badFile, naming: "not an arm64 kernel Image")
+    {
+      $0.files["/boot/Image"] = FakeLinux.stored([UInt8](repeating: 0x20, count: 4096))
     },
     Refusal(testDescription: "big-endian", status: .badFile, naming: "big-endian") {
       $0.files["/boot/Image"]?[24] |= 1
     },
+    Refusal(testDescription: "image_size 0", status: .badFile, naming: "image_size 0") {
+      $0.files["/boot/Image"]?[18] = 0
+    },
+    Refusal(testDescription: "bzImage", status: .badFile, naming: "an x86 kernel (bzImage)") {
+      var bytes = [UInt8](repeating: 0, count: 1024)
+      bytes.replaceSubrange(510..<512, with: [0x55, 0xaa])
+      bytes.replaceSubrange(0x202..<0x206, with: "HdrS".utf8)
+      $0.files["/boot/Image"] = bytes
+    },
+    Refusal(testDescription: "zImage", status: .badFile, naming: "a 32-bit Arm kernel (zImage)") {
+      var bytes = [UInt8](repeating: 0, count: 1024)
+      bytes.replaceSubrange(0x24..<0x28, with: [0x18, 0x28, 0x6f, 0x01])
+      $0.files["/boot/Image"] = bytes
+    },
+    Refusal(testDescription: "16K on a Cortex-A57", status: .unsupported, naming: "Cortex-A57") {
+      $0.files["/boot/Image"]?[24] = 0b1100
+      $0.files["/sys/devices/system/cpu/cpu0/regs/identification/midr_el1"] = Array(
+        "0x00000000411fd070\n".utf8)
+    },
+    Refusal(testDescription: "spin-table", status: .unsupported, naming: "cpu@1") {
+      $0.files["/sys/devices/system/cpu/online"] = Array("0-1\n".utf8)
+      $0.files["/sys/firmware/fdt"] = FakeLinux.tree(enableMethods: ["psci", "spin-table"])
+    },
+    Refusal(testDescription: "too little memory", status: .noRoom, naming: "64 KiB are available") {
+      $0.files["/proc/meminfo"] = Array(
+        "MemTotal:        2000000 kB\nMemAvailable:         64 kB\n".utf8)
+    },
+    Refusal(
+      testDescription: "initrd beyond --mem-max",
+      options: ["--initrd=/boot/initrd", "--mem-min=0xbf000000", "--mem-max=0xbf200000"],
+      status: .noRoom, naming: "the initrd"
+    ) { _ in },
+    Refusal(
+      testDescription: "no memory within bounds", options: ["--mem-min=0xc0000000"],
+      status: .noRoom, naming: "the kernel"
+    ) { _ in },
+    Refusal(
+      testDescription: "huge tree", options: ["--dtb=/boot/dtb"], status: .noRoom, naming: "2 MiB"
+    ) { $0.files["/boot/dtb"] = [UInt8](repeating: 0xd0, count: 5 << 20) },
     Refusal(testDescription: "image larger than memory", status: .noRoom, naming: "the kernel") {
       $0.files["/boot/Image"]?[20] = 1
     },
@@ -130,7 +179,9 @@ import Testing
     expectOneSentence(linux)
   }
 
-  @Test(arguments: [["-x"], [], ["-l"], ["-e", "-u"], ["-e", "extra"], ["-u", "--initrd=R"]])
+  @Test(arguments: [
+    ["-x"], [], ["-l"], ["-e", "-u"], ["-e", "extra"], ["-u", "--initrd=R"], ["-e", "--mem-min=1"],
+  ])
   func `A command line that makes no sense does nothing and points at the help`(
     arguments: [String]
   ) throws {
@@ -138,6 +189,18 @@ import Testing
     #expect(Baton.run(arguments, system: linux) == .usage)
     #expect(linux.effects.isEmpty)
     #expect(linux.complaints.contains("baton --help"))
+    expectOneSentence(linux)
+  }
+
+  @Test(arguments: [
+    ["--mem-min="], ["--mem-min=4G"], ["--mem-max=0x"], ["--mem-max=-1"], ["--mem-max=+1"],
+    ["--mem-min=0x10000000000000000"], ["--mem-min=2", "--mem-max=2"],
+  ])
+  func `Bounds that are no addresses are refused`(options: [String]) throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-l", "/boot/Image"] + options, system: linux) == .usage)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("--mem-m"))
     expectOneSentence(linux)
   }
 

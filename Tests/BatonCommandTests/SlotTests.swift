@@ -75,9 +75,15 @@ import Testing
       "0\n", "0\n", BatonCommand.ExitStatus.negative,
       "next kernel: not loaded\ncrash kernel: not loaded\n"
     ),
-    ("1\n", "0\n", .success, "next kernel: loaded: baton -e starts it\ncrash kernel: not loaded\n"),
+    (
+      "1\n", "0\n", .success,
+      "next kernel: loaded, but not by this boot's baton -l: baton -e starts it\ncrash kernel: not loaded\n"
+    ),
     ("0\n", "1\n", .negative, "next kernel: not loaded\ncrash kernel: loaded\n"),
-    ("1\n", "1\n", .success, "next kernel: loaded: baton -e starts it\ncrash kernel: loaded\n"),
+    (
+      "1\n", "1\n", .success,
+      "next kernel: loaded, but not by this boot's baton -l: baton -e starts it\ncrash kernel: loaded\n"
+    ),
   ])
   func `The status is told in words for both slots; the normal one decides`(
     normal: String, crash: String, status: BatonCommand.ExitStatus, words: String

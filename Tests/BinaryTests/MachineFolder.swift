@@ -102,6 +102,14 @@ final class FolderLinux: LinuxSystem {
     try real.map(folder.url.path + path)
   }
 
+  func replace(_ path: String, with content: [UInt8]) throws(Errno) { throw .permissionDenied }
+
+  func remove(_ path: String) throws(Errno) { throw .permissionDenied }
+
+  var counter: UInt64 { real.counter }
+
+  var time: UInt64 { real.time }
+
   func write(_ text: String, to stream: LinuxHost.OutputStream) {
     switch stream {
     case .standardOutput: output += text

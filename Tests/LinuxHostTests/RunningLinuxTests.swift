@@ -41,6 +41,40 @@ import Testing
     }
   }
 
+  @Test func `A file is replaced whole, in folders that are made for it`() throws {
+    try inDirectory { directory in
+      let path = directory + "/a/b/file"
+      let large = [UInt8](repeating: 7, count: 300_000)
+      try linux.replace(path, with: large)
+      #expect(try linux.read(path) == large)
+      try linux.replace(path, with: [1])
+      #expect(try linux.read(path) == [1])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: directory + "/a/b") == ["file"])
+      try linux.remove(path)
+      #expect(throws: Errno.noSuchFile) { try linux.remove(path) }
+    }
+  }
+
+  @Test func `A file that cannot be replaced stays as it was`() throws {
+    try inDirectory { directory in
+      #expect(throws: Errno.self) { try linux.replace("/dev/null/x", with: [1]) }
+      let path = directory + "/folder"
+      try FileManager.default.createDirectory(
+        atPath: path + "/x", withIntermediateDirectories: true)
+      #expect(throws: Errno.isDirectory) { try linux.replace(path, with: [1]) }
+      // What was written on the way is gone.
+      #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["folder"])
+    }
+  }
+
+  @Test func `The counter runs forward`() {
+    let first = linux.counter
+    #expect(linux.counter >= first)
+    #expect(first > 0)
+    #expect(linux.time > 1_700_000_000)
+  }
+
   @Test func `Bytes of memory are mapped as they are`() throws {
     let memory = try MappedFile(copying: [1, 2, 3])
     #expect(memory.withBytes { bytes in bytes.byteOffsets.map { byte(bytes, $0) } } == [1, 2, 3])

@@ -26,14 +26,34 @@ void linux_close(int descriptor);
 // Size of a regular file; -EISDIR, -EINVAL for what is none.
 int64_t linux_regular_file_size(int descriptor);
 
-// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private, pages present on return.
+// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private. A file's pages are present on return.
 long linux_map(int descriptor, size_t size, void **address);
 void linux_unmap(void *address, size_t size);
+
+// Decompresses one gzip member whose content has exactly target_size bytes, by zlib.
+enum {
+    LINUX_GUNZIP_DONE,
+    LINUX_GUNZIP_TRUNCATED,
+    LINUX_GUNZIP_DAMAGED,
+    // More or less content than room, or something behind the member.
+    LINUX_GUNZIP_WRONG_SIZE,
+    LINUX_GUNZIP_NO_MEMORY,
+};
+int linux_gunzip(const void *source, size_t source_size, void *target, size_t target_size);
 
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
 long linux_reboot_kexec(void);
 void linux_sync(void);
+
+// Makes the folders of `path`, writes a temporary file beside it, and renames: the file is the old
+// or the new one, whatever happens. At most 4,000 bytes of path.
+long linux_replace_file(const char *path, const void *content, size_t size);
+long linux_remove_file(const char *path);
+
+// CNTVCT_EL0; the monotonic clock's nanoseconds on other architectures.
+uint64_t linux_counter(void);
+uint64_t linux_time(void);
 
 long linux_random(void *buffer, size_t size);
 uint32_t linux_effective_user(void);

@@ -1,0 +1,64 @@
+import BootFormats
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// What `--check` finds out: what this machine is, and what stands in the way of a load.
+struct HostSurvey {
+  let release: String?
+  let level: RunningLevel
+  let pageSize: UInt64
+  let onlineCPUs: Int?
+  let hasSHA256Instructions: Bool
+  let lifeline: Lifeline
+  /// The mode in force, nil where the kernel has no lockdown.
+  let lockdown: String?
+  let isLoadDisabled: Bool
+  let crashKernel: PhysicalRangeSet
+  /// Why `--load` would fail here; the first is the one that it would give.
+  private(set) var obstacles: [BatonError]
+  /// What will work less well.
+  private(set) var warnings: [String] = []
+
+  init<System: LinuxSystem>(_ system: System) {
+    release = KernelFlags.line("/proc/sys/kernel/osrelease", system)
+    pageSize = system.pageSize
+    onlineCPUs = system.onlineCPUCount
+    hasSHA256Instructions = system.hasSHA256Instructions
+    lockdown = KernelFlags.lockdownMode(system)
+    isLoadDisabled = KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system)
+    obstacles = LoadPermission.obstacles(system)
+    do throws(BatonError) {
+      let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
+      level = machine.level
+      lifeline = machine.lifeline
+      crashKernel = machine.memory.crashKernel
+      warnings = machine.warnings
+      if machine.tree == nil { obstacles.append(.file(Machine.treePath, .noSuchFile)) }
+      if let cpu = Suitability.stayingCPU(machine.tree, system) {
+        obstacles.append(.cpuStays(cpu.name, online: cpu.online))
+      }
+    } catch {
+      level = Machine.level(system, timers: nil)
+      lifeline = Lifeline(console: .none, conduit: .none, haltsOnFailure: false)
+      crashKernel = PhysicalRangeSet()
+      // Who is not root reads neither memory map nor tree: that is one obstacle, not two.
+      if system.isRoot { obstacles.append(error) }
+    }
+    if let release, Self.relocatesUncached(release) {
+      warnings.append(
+        "kernels before 5.16 move what was loaded with the caches off: large initrds take seconds")
+    }
+  }
+
+  /// Whether the release is one before 5.16, which brought arm64's relocation with the MMU on.
+  static func relocatesUncached(_ release: String) -> Bool {
+    let parts = release.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2)
+    guard parts.count >= 2 else { return false }
+    func number(_ digits: Substring.UTF8View) -> Int? {
+      Int(String(decoding: digits.prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self))
+    }
+    guard let major = number(parts[0]), let minor = number(parts[1]) else { return false }
+    return (major, minor) < (5, 16)
+  }
+}

@@ -1,0 +1,55 @@
+import CBatonArm64
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// `/run/baton/loaded.json`: what a successful load left in the slot. Valid in the boot that it
+/// names, and while the kernel says that the slot holds something.
+enum LoadRecord {
+  static let path = "/run/baton/loaded.json"
+
+  static func json<System: LinuxSystem>(
+    of plan: HandoffPlan, invocation: Invocation, image: String, commandLine: [UInt8]?,
+    _ system: System
+  ) -> String {
+    JSONText.object { json in
+      json.member("bootId", KernelFlags.bootID(system))
+      json.member("planDigest", plan.digestText)
+      json.member("time", system.time)
+      json.member("kernel", image)
+      json.member("initrd", invocation.initrd)
+      json.member("dtb", invocation.deviceTree)
+      json.member("commandLine", commandLine.map { String(decoding: $0, as: UTF8.self) })
+      json.member("verifiedBytes", plan.verifiedBytes)
+      json.member("verification", invocation.verifiesEverything ? "everything" : "sample")
+      json.member("segments", objects: plan.segments.count) { json, index in
+        json.member("name", String(plan.segments[index].name))
+        json.member("address", plan.segments[index].destination.start.text)
+        json.member("size", plan.segments[index].size)
+      }
+    }
+  }
+
+  /// The record of what is loaded now, nil where something else loaded it.
+  static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
+    guard KernelFlags.isLoaded(.normal, system),
+      let record = JSONRecord(path: path, system), let boot = KernelFlags.bootID(system),
+      record.string("bootId") == boot
+    else { return nil }
+    return record
+  }
+}
+
+extension HandoffPlan {
+  /// The handoff block's checksum, by which the stage names the plan in its record.
+  var digest: UInt64 {
+    for segment in segments where segment.destination.start == layout.blockAddress {
+      if case .words(let words) = segment.content {
+        return words[Int(BATON_BLOCK_CHECKSUM_OFFSET) / MemoryLayout<UInt64>.size]
+      }
+    }
+    preconditionFailure("every plan has a block")
+  }
+
+  var digestText: String { JSONText.hexadecimal(digest) }
+}

@@ -1,0 +1,54 @@
+import BootFormats
+import LinuxHost
+import PhysicalMemory
+
+/// Whether a kernel can take over this machine at all: what the running kernel would not say, or
+/// only when it is too late.
+enum Suitability {
+  /// Refuses what is known not to work.
+  ///
+  /// - Returns: sentences about what may not work.
+  static func require<System: LinuxSystem>(
+    _ image: Arm64Image, path: String, on machine: Machine, _ system: System
+  ) throws(BatonError) -> [String] {
+    if let cpu = stayingCPU(machine.tree, system) {
+      throw .cpuStays(cpu.name, online: cpu.online)
+    }
+    guard let pageSize = image.pageSize, pageSize != machine.granule else { return [] }
+    if let model = CPUModel.running(system), model.lacks(pageSize) {
+      throw .pageSizeLacking(path, pageSize, cpu: model.name)
+    }
+    return [
+      path + " has pages of " + pageSize.text + " and the running kernel of "
+        + machine.granule.text + ": make sure that this CPU has both"
+    ]
+  }
+
+  /// Refuses a load of so many bytes where memory is known not to suffice: the kernel copies them
+  /// all, and may kill programs to find the room.
+  static func requireMemory<System: LinuxSystem>(
+    _ needed: UInt64, _ system: System
+  ) throws(BatonError) {
+    guard let available = system.availableMemory, available < needed else { return }
+    throw .tooLittleMemory(needed: needed, available: available)
+  }
+
+  /// A CPU that firmware cannot switch off, where more than one is online: the kernel refuses to
+  /// restart then (arm64's machine_kexec_prepare). Nil where there is none or the tree has no CPUs,
+  /// as with ACPI.
+  static func stayingCPU<System: LinuxSystem>(
+    _ tree: DeviceTree?, _ system: System
+  ) -> (name: String, online: Int)? {
+    guard let tree, let online = system.onlineCPUCount, online > 1,
+      let cpus = tree.node(at: "/cpus")
+    else { return nil }
+    let hasPSCI =
+      !tree.nodes(compatibleWith: "arm,psci-1.0", "arm,psci-0.2", "arm,psci").isEmpty
+    for cpu in tree.children(of: cpus)
+    where tree.property("device_type", of: cpu)?.contains("cpu") ?? false {
+      let isByPSCI = tree.property("enable-method", of: cpu)?.contains("psci") ?? false
+      if !isByPSCI || !hasPSCI { return (tree.name(of: cpu), online) }
+    }
+    return nil
+  }
+}
