@@ -123,7 +123,8 @@ let package = Package(
       name: "LabTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
-      name: "GuestTests", dependencies: ["Lab", "TestSupport", "PhysicalMemory"],
+      name: "GuestTests",
+      dependencies: ["Lab", "TestSupport", "PhysicalMemory", "KexecRelocation", "CBatonArm64"],
       swiftSettings: strict),
   ]
 )
