@@ -11,7 +11,7 @@ public struct StageSnapshot: Sendable {
   public let listing: PlanListing
   /// The exception level at which the stage is entered.
   public let level: Int
-  private let machine: Machine
+  let machine: Machine
 
   /// A bit of physical memory.
   public struct Bit: Sendable, CustomStringConvertible {
