@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "baton", targets: ["baton"]),
     .executable(name: "lab", targets: ["LabCommand"]),
     .library(name: "labplugin", type: .dynamic, targets: ["CLabPlugin"]),
+    .library(name: "cacheplugin", type: .dynamic, targets: ["CCachePlugin"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -71,6 +72,7 @@ let package = Package(
 
     // Host only.
     .target(name: "CLabPlugin"),
+    .target(name: "CCachePlugin"),
     .target(
       name: "Lab",
       dependencies: [

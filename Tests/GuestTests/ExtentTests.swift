@@ -77,16 +77,19 @@ extension StageSnapshot {
   /// A move of the kernel's first `size` bytes, from memory that nothing was loaded into and that
   /// the stage nevertheless maps: it maps the whole 2 MiB blocks that hold what was loaded.
   func spareMove(size: UInt64) -> Extent? {
-    guard let kernel = listing.ranges[.kernel] else { return nil }
+    guard let kernel = listing.ranges[.kernel], let stage = listing.ranges[.stage],
+      let tables = listing.ranges[.tables]
+    else { return nil }
     let block: UInt64 = 2 << 20
-    for range in listing.ranges.values {
+    // The stage's sections, its stack among them, lie between what is listed: not mapped as memory.
+    let control = PhysicalRange(stage.start, upTo: max(stage.end, tables.end))
+    for piece in [PlanListing.Piece.dtb, .initrd, .kernel] {
+      guard let range = listing.ranges[piece] else { continue }
       var start = (range.end + 0xffff).alignedDown(to: 0x10000)
       let end = (range.end + (block - 1)).alignedDown(to: block)
       while start + size <= end {
         let spare = PhysicalRange(start, upTo: start + size)
-        if !listing.ranges.values.contains(where: {
-          PhysicalRange($0.start, upTo: $0.end + 0x10000).overlaps(spare)
-        }) {
+        if !control.overlaps(spare), !listing.ranges.values.contains(where: spare.overlaps) {
           return Extent(source: start, destination: kernel.start, size: size)
         }
         start = start + 0x10000

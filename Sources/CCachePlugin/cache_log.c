@@ -1,0 +1,448 @@
+// The lab's second TCG plugin: a model of the caches that QEMU does not have. It follows every line
+// of memory by its physical address, and says where the stage relies on luck.
+//
+// Arguments:
+//   log=FILE     the log (below); required
+//   stage=FILE   the stage (dist/stage.bin), whose first instruction opens the window in which
+//                violations are looked for; the next kernel's first closes it; required
+//
+// Of a line of 64 bytes the model knows whether it is
+//   dirty      stored to with the caches on, and not cleaned since (`dc cvac`, `dc civac`, `dc zva`
+//              is a store); dirty lines are followed from the plugin's start on, so that what the
+//              old kernel left behind counts
+//   around     stored to with the caches off, and not invalidated since (`dc ivac`, `dc civac`)
+//   written    stored to either way since the last `ic iallu` or `ic ivau`
+// Set/way operations count for nothing: a CPU's own caches are not all that lie before memory.
+//
+// The log: a line `violation KIND PA PC` for each of the first of each kind, and at the next
+// kernel's first instruction `jump PC`, then `count KIND NUMBER` for every kind:
+//   read     a load with the caches off, of a dirty line: it finds what was there before
+//   write    a store with the caches off, to a dirty line: an eviction undoes it
+//   fetch    an instruction with the MMU off, from a dirty line
+//   drop     `dc ivac` of a dirty line
+//   stale    an access with the caches on, of a line that was stored to around them: what the caches
+//            hold may be older
+//   icache   an instruction from a line written since the instruction cache was invalidated
+//   left     at the jump: a dirty line that the stage made, or in a piece that the handoff block
+//            lists
+// and `checked NAME NUMBER` for how much was looked at, so that silence can be told from absence:
+// loads, stores, blocks (of instructions), maintenance.
+//
+// What it does not see: table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
+// maintenance are translated as the guest's accesses have shown: alike with the MMU off and for
+// code that runs at its own physical address, by one offset in Linux's linear map, and otherwise by
+// the last store to the same page.
+#include "../CLabPlugin/qemu_plugin_api.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT int qemu_plugin_version = API_VERSION;
+
+// Resolved in QEMU, like the interface's other symbols.
+void qemu_plugin_register_vcpu_tb_exec_cb(
+  struct qemu_plugin_tb *, qemu_plugin_vcpu_udata_cb_t, enum qemu_plugin_cb_flags, void *);
+unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
+uint8_t *g_byte_array_free(GByteArray *, int free_segment);
+
+enum { LEVELS = 4, MAXIMUM_VCPUS = 64, STAGE_WORDS = 8, PAGES = 1 << 16, MAXIMUM_LOGGED = 16 };
+
+// The RAM of QEMU's `virt`. Bit maps of a line each; the host gives memory only to what is used.
+static const uint64_t ram_start = 0x40000000, ram_size = 16ull << 30;
+static const unsigned line_shift = 6;
+
+typedef _Atomic uint64_t word_t;
+static word_t *dirty, *during, *around, *written;
+
+typedef enum { READ, WRITE, FETCH, DROP, STALE, ICACHE, LEFT, KINDS } kind_t;
+static const char *const kind_names[KINDS] = {
+  "read", "write", "fetch", "drop", "stale", "icache", "left"};
+static _Atomic uint64_t violations[KINDS];
+
+typedef enum { LOADS, STORES, BLOCKS, MAINTENANCE, CHECKS } check_t;
+static const char *const check_names[CHECKS] = {"loads", "stores", "blocks", "maintenance"};
+static _Atomic uint64_t checked[CHECKS];
+
+static _Atomic enum { BEFORE, IN_STAGE, AFTER } window;
+static FILE *violation_log;
+static uint32_t stage_words[STAGE_WORDS];
+
+// By vCPU and level; EL0 has SCTLR_EL1's.
+static bool cacheable[MAXIMUM_VCPUS][LEVELS];
+
+static struct qemu_plugin_register *general[32], *pstate, *hypervisor_configuration;
+
+// ---- Lines -------------------------------------------------------------------------------------
+
+static bool is_ram(uint64_t address) { return address - ram_start < ram_size; }
+static uint64_t line_of(uint64_t address) { return (address - ram_start) >> line_shift; }
+static bool has(word_t *map, uint64_t line) {
+  return atomic_load_explicit(&map[line / 64], memory_order_relaxed) >> line % 64 & 1;
+}
+static void set(word_t *map, uint64_t line) {
+  if (!has(map, line)) atomic_fetch_or(&map[line / 64], 1ull << line % 64);
+}
+static void clear(word_t *map, uint64_t line) {
+  if (has(map, line)) atomic_fetch_and(&map[line / 64], ~(1ull << line % 64));
+}
+
+static void violation(kind_t kind, uint64_t line, uint64_t pc) {
+  if (atomic_fetch_add(&violations[kind], 1) < MAXIMUM_LOGGED)
+    fprintf(
+      violation_log, "violation %s %" PRIx64 " %" PRIx64 "\n", kind_names[kind],
+      ram_start + (line << line_shift), pc);
+}
+
+// ---- Where maintenance goes --------------------------------------------------------------------
+
+static _Atomic uint64_t linear_offset;
+static struct {
+  _Atomic uint64_t virtual, physical;
+} pages[PAGES];
+
+static bool is_linear(uint64_t address) { return address >> 47 == 0x1fffe; }
+
+static void remember(uint64_t address, uint64_t physical) {
+  if (is_linear(address)) {
+    if (linear_offset != physical - address) linear_offset = physical - address;
+  } else if (address >> 63) {
+    uint64_t page = address >> 12;
+    pages[page % PAGES].physical = physical >> 12;
+    pages[page % PAGES].virtual = page;
+  }
+}
+
+// The physical address, or 0 where nothing is known.
+static uint64_t physical(unsigned vcpu, unsigned level, uint64_t address, uint64_t pc) {
+  if (!cacheable[vcpu][level]) return address;
+  // Linux relocates from code at its physical address, through its linear map.
+  if (is_ram(pc) && !(address >> 63)) return address;
+  if (is_linear(address)) return linear_offset ? address + linear_offset : 0;
+  uint64_t page = address >> 12;
+  return pages[page % PAGES].virtual == page
+    ? pages[page % PAGES].physical << 12 | (address & 0xfff) : 0;
+}
+
+// ---- What the guest does -----------------------------------------------------------------------
+
+static void stored_line(uint64_t line, bool cached, uint64_t pc) {
+  bool in_stage = window == IN_STAGE;
+  set(written, line);
+  if (cached) {
+    if (in_stage && has(around, line)) violation(STALE, line, pc);
+    set(dirty, line);
+    if (in_stage) set(during, line);
+  } else {
+    if (in_stage && has(dirty, line)) violation(WRITE, line, pc);
+    set(around, line);
+  }
+}
+
+// `place`: the instruction's address, its level in the two lowest bits.
+static void accessed(
+  unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *place) {
+  if (window == AFTER || vcpu >= MAXIMUM_VCPUS) return;
+  bool store = qemu_plugin_mem_is_store(info);
+  if (!store && window != IN_STAGE) return;
+  struct qemu_plugin_hwaddr *found = qemu_plugin_get_hwaddr(info, address);
+  uint64_t start = found ? qemu_plugin_hwaddr_phys_addr(found) : 0;
+  // Devices lie below.
+  if (!is_ram(start)) return;
+  uint64_t pc = (uintptr_t)place & ~3ull;
+  bool cached = cacheable[vcpu][(uintptr_t)place & 3];
+  if (store) remember(address, start);
+  if (window == IN_STAGE) checked[store ? STORES : LOADS]++;
+  uint64_t last = line_of(start + (1ull << qemu_plugin_mem_size_shift(info)) - 1);
+  for (uint64_t line = line_of(start); line <= last; line++) {
+    if (store) {
+      stored_line(line, cached, pc);
+    } else if (cached) {
+      if (has(around, line)) violation(STALE, line, pc);
+    } else if (has(dirty, line)) {
+      violation(READ, line, pc);
+    }
+  }
+}
+
+static void fetched(unsigned vcpu, void *userdata) {
+  if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
+  uint64_t *block = userdata, pc = block[0] & ~3ull;
+  checked[BLOCKS]++;
+  uint64_t last = line_of(pc + block[1] - 1);
+  for (uint64_t line = line_of(pc); line <= last; line++) {
+    if (!cacheable[vcpu][block[0] & 3] && has(dirty, line)) violation(FETCH, line, pc);
+    if (has(written, line)) violation(ICACHE, line, pc);
+  }
+}
+
+// A place in the guest's code that does something to the model when it is executed.
+typedef struct {
+  enum { IC_ALL, IC_LINE, DC_CLEAN, DC_CLEAN_INVALIDATE, DC_INVALIDATE, DC_ZERO } operation;
+  enum { SCTLR_BY_NAME_1, SCTLR_EL12, SCTLR_EL2 } target;
+  unsigned level, source;
+  uint64_t pc;
+} place_t;
+
+static uint64_t read_register(struct qemu_plugin_register *handle) {
+  if (!handle) return 0;
+  GByteArray *bytes = g_byte_array_new();
+  uint64_t value = 0;
+  int size = qemu_plugin_read_register(handle, bytes);
+  memcpy(&value, bytes->data, size > 8 ? 8 : size < 0 ? 0 : (size_t)size);
+  g_byte_array_free(bytes, 1);
+  return value;
+}
+
+static void maintained(unsigned vcpu, void *userdata) {
+  const place_t *place = userdata;
+  if (window == AFTER || vcpu >= MAXIMUM_VCPUS) return;
+  if (window == IN_STAGE) checked[MAINTENANCE]++;
+  if (place->operation == IC_ALL) {
+    memset((void *)written, 0, (ram_size >> line_shift) / 8);
+    return;
+  }
+  uint64_t address = physical(
+    vcpu, place->level, read_register(place->source == 31 ? NULL : general[place->source]),
+    place->pc);
+  if (!is_ram(address)) return;
+  uint64_t line = line_of(address);
+  switch (place->operation) {
+  case IC_LINE: clear(written, line); break;
+  case DC_CLEAN: clear(dirty, line); break;
+  case DC_CLEAN_INVALIDATE:
+    clear(dirty, line);
+    clear(around, line);
+    break;
+  case DC_INVALIDATE:
+    if (window == IN_STAGE && has(dirty, line)) violation(DROP, line, place->pc);
+    clear(dirty, line);
+    clear(around, line);
+    break;
+  case DC_ZERO:
+    if (place->level) stored_line(line, cacheable[vcpu][place->level], place->pc);
+    break;
+  default: break;
+  }
+}
+
+static void system_register_written(unsigned vcpu, void *userdata) {
+  const place_t *place = userdata;
+  if (vcpu >= MAXIMUM_VCPUS) return;
+  uint64_t value = read_register(place->source == 31 ? NULL : general[place->source]);
+  // With HCR_EL2.E2H, EL2 reaches its own register under EL1's name.
+  bool redirected = place->target == SCTLR_BY_NAME_1 && place->level == 2 &&
+    (read_register(hypervisor_configuration) >> 34 & 1);
+  // Without stage 1 translation every data access is of Device memory, whatever C says.
+  bool on = (value & 1) && (value & 4);
+  if (place->target == SCTLR_EL2 || redirected) {
+    cacheable[vcpu][2] = on;
+  } else {
+    cacheable[vcpu][0] = cacheable[vcpu][1] = on;
+  }
+}
+
+// ---- The window --------------------------------------------------------------------------------
+
+static uint64_t guest_word(uint64_t address, size_t size) {
+  GByteArray *bytes = g_byte_array_new();
+  uint64_t value = 0;
+  if (qemu_plugin_read_memory_vaddr(address, bytes, size) && bytes->len >= size)
+    memcpy(&value, bytes->data, size);
+  g_byte_array_free(bytes, 1);
+  return value;
+}
+
+static uint64_t stage_base;
+
+static void stage_entered(unsigned vcpu, void *userdata) {
+  (void)vcpu;
+  stage_base = ((const place_t *)userdata)->pc;
+  window = IN_STAGE;
+}
+
+// At the jump, MMU off: every dirty line of the stage's own making, and every one in a piece.
+static void kernel_entered(unsigned vcpu, void *userdata) {
+  (void)vcpu;
+  if (window != IN_STAGE) return;
+  window = AFTER;
+  uint64_t pc = ((const place_t *)userdata)->pc;
+  uint64_t block = stage_base + guest_word(stage_base + 20, 4);
+  uint64_t pieces = guest_word(block + 184, 8);  // offset, count of an array of 48-byte pieces
+  for (uint64_t i = 0; i < pieces >> 32 && i < 1 << 14; i++) {
+    uint64_t piece = block + (uint32_t)pieces + i * 48;
+    uint64_t start = guest_word(piece, 8), size = guest_word(piece + 8, 4);
+    if (!size || !is_ram(start) || !is_ram(start + size - 1)) continue;
+    for (uint64_t line = line_of(start); line <= line_of(start + size - 1); line++)
+      set(during, line);
+  }
+  for (uint64_t word = 0; word < (ram_size >> line_shift) / 64; word++) {
+    uint64_t left = dirty[word] & during[word];
+    for (unsigned bit = 0; left; bit++, left >>= 1)
+      if (left & 1) violation(LEFT, word * 64 + bit, pc);
+  }
+  fprintf(violation_log, "jump %" PRIx64 "\n", pc);
+  for (int kind = 0; kind < KINDS; kind++)
+    fprintf(violation_log, "count %s %" PRIu64 "\n", kind_names[kind], violations[kind]);
+  for (int check = 0; check < CHECKS; check++)
+    fprintf(violation_log, "checked %s %" PRIu64 "\n", check_names[check], checked[check]);
+}
+
+// ---- Translation -------------------------------------------------------------------------------
+
+static bool is_maintenance(uint32_t word, place_t *place) {
+  switch (word & ~0x1fu) {
+  case 0xd5087500: case 0xd5087100: place->operation = IC_ALL; break;  // ic iallu, ialluis
+  case 0xd50b7520: place->operation = IC_LINE; break;                  // ic ivau
+  case 0xd50b7a20: place->operation = DC_CLEAN; break;                 // dc cvac
+  case 0xd50b7e20: place->operation = DC_CLEAN_INVALIDATE; break;      // dc civac
+  case 0xd5087620: place->operation = DC_INVALIDATE; break;            // dc ivac
+  case 0xd50b7420: place->operation = DC_ZERO; break;                  // dc zva
+  default: return false;
+  }
+  place->source = word & 0x1f;
+  return true;
+}
+
+static bool is_system_register_write(uint32_t word, place_t *place) {
+  switch (word & ~0x1fu) {
+  case 0xd5181000: place->target = SCTLR_BY_NAME_1; break;
+  case 0xd51d1000: place->target = SCTLR_EL12; break;
+  case 0xd51c1000: place->target = SCTLR_EL2; break;
+  default: return false;
+  }
+  place->source = word & 0x1f;
+  return true;
+}
+
+static bool starts_stage(uint64_t address, uint32_t word) {
+  if (word != stage_words[0]) return false;
+  for (unsigned i = 0; i < STAGE_WORDS; i++)
+    if (guest_word(address + 4 * i, 4) != stage_words[i]) return false;
+  return true;
+}
+
+// Linux's booting.rst: "MZ" where the image is an EFI program too, the magic at byte 56 always.
+static bool starts_kernel(uint64_t address, uint32_t word) {
+  return (word & 0xffff) == 0x5a4d && guest_word(address + 56, 4) == 0x644d5241;
+}
+
+static void watch(
+  struct qemu_plugin_insn *instruction, const place_t *place, qemu_plugin_vcpu_udata_cb_t call) {
+  place_t *kept = malloc(sizeof *kept);
+  if (!kept) abort();
+  *kept = *place;
+  qemu_plugin_register_vcpu_insn_exec_cb(instruction, call, QEMU_PLUGIN_CB_R_REGS, kept);
+}
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
+  (void)id;
+  if (window == AFTER) return;
+  size_t count = qemu_plugin_tb_n_insns(block);
+  // QEMU never shares a block between exception levels.
+  unsigned level = read_register(pstate) >> 2 & 3;
+  uint64_t start = qemu_plugin_tb_vaddr(block);
+  // Code that runs at its own physical address: all that runs with the MMU off, and the stage.
+  bool identity = level && is_ram(start);
+  if (identity) {
+    uint64_t *kept = malloc(2 * sizeof *kept);
+    if (!kept) abort();
+    kept[0] = start | level;
+    kept[1] = 4 * count;
+    qemu_plugin_register_vcpu_tb_exec_cb(block, fetched, QEMU_PLUGIN_CB_NO_REGS, kept);
+  }
+  for (size_t i = 0; i < count; i++) {
+    struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
+    uint32_t word = 0;
+    if (qemu_plugin_insn_data(instruction, &word, sizeof word) != sizeof word) continue;
+    place_t place = {.pc = qemu_plugin_insn_vaddr(instruction), .level = level};
+    // Loads and stores: the encodings' top-level group. Loads matter in the stage alone.
+    if ((word & 0x0a000000) == 0x08000000)
+      qemu_plugin_register_vcpu_mem_cb(
+        instruction, accessed, QEMU_PLUGIN_CB_NO_REGS,
+        identity ? QEMU_PLUGIN_MEM_RW : QEMU_PLUGIN_MEM_W, (void *)(uintptr_t)(place.pc | level));
+    else if (is_maintenance(word, &place))
+      watch(instruction, &place, maintained);
+    else if (is_system_register_write(word, &place))
+      watch(instruction, &place, system_register_written);
+    if (i == 0 && identity) {
+      if (starts_stage(place.pc, word)) watch(instruction, &place, stage_entered);
+      if (starts_kernel(place.pc, word)) watch(instruction, &place, kernel_entered);
+    }
+  }
+}
+
+// ---- Loading -----------------------------------------------------------------------------------
+
+static void vcpu_started(qemu_plugin_id_t id, unsigned vcpu) {
+  (void)id;
+  if (vcpu != 0) return;  // every vCPU has the same registers, under the same handles
+  GArray *registers = qemu_plugin_get_registers();
+  const qemu_plugin_reg_descriptor *all = (const void *)registers->data;
+  for (unsigned i = 0; i < registers->len; i++) {
+    char *end;
+    if (all[i].name[0] == 'x' && all[i].name[1]) {
+      unsigned long number = strtoul(all[i].name + 1, &end, 10);
+      if (!*end && number < 31) general[number] = all[i].handle;
+    } else if (!strcmp(all[i].name, "cpsr")) {
+      pstate = all[i].handle;
+    } else if (!strcmp(all[i].name, "HCR_EL2")) {
+      hypervisor_configuration = all[i].handle;
+    }
+  }
+}
+
+static void finished(qemu_plugin_id_t id, void *userdata) {
+  (void)id;
+  (void)userdata;
+  fclose(violation_log);
+}
+
+static int refuse(const char *why, const char *what) {
+  fprintf(stderr, "cacheplugin: %s%s\n", why, what);
+  return -1;
+}
+
+static word_t *bit_map(void) {
+  word_t *map = calloc((ram_size >> line_shift) / 64, sizeof *map);
+  if (!map) abort();
+  return map;
+}
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
+  (void)info;
+  const char *path = NULL, *stage = NULL;
+  for (int i = 0; i < argc; i++) {
+    if (!strncmp(argv[i], "log=", 4)) {
+      path = argv[i] + 4;
+    } else if (!strncmp(argv[i], "stage=", 6)) {
+      stage = argv[i] + 6;
+    } else {
+      return refuse("unknown argument ", argv[i]);
+    }
+  }
+  if (!path) return refuse("log=FILE is missing", "");
+  if (!stage) return refuse("stage=FILE is missing", "");
+  FILE *file = fopen(stage, "rb");
+  if (!file) return refuse("cannot open ", stage);
+  bool enough = fread(stage_words, sizeof stage_words, 1, file) == 1;
+  fclose(file);
+  if (!enough) return refuse("too short to be a stage: ", stage);
+  violation_log = fopen(path, "w");
+  if (!violation_log) return refuse("cannot create ", path);
+  // A line at a time: a guest that is ended loses nothing.
+  setvbuf(violation_log, NULL, _IOLBF, 1 << 16);
+  dirty = bit_map();
+  during = bit_map();
+  around = bit_map();
+  written = bit_map();
+  qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
+  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+  qemu_plugin_register_atexit_cb(id, finished, NULL);
+  return 0;
+}
