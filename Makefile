@@ -73,10 +73,11 @@ checks:
 	$(call say,building the arm64 checks)
 	@$(BARE_METAL) --product Arm64DigestCheck
 
-# The lab, and the plugin that it has QEMU load.
+# The lab, and the plugins that it has QEMU load.
 lab:
 	$(call say,building the lab)
 	@$(SWIFT) build --quiet --product labplugin
+	@$(SWIFT) build --quiet --product cacheplugin
 	@$(SWIFT) build --quiet --product lab
 
 format: ## Format the sources in place
