@@ -42,7 +42,7 @@ import Testing
       header[24 + 22] = 1  // from 64 KiB on
       $0.replaceSubrange(64..<128, with: header)
     }
-    try spoiled("not an arm64 kernel Image but gzip-compressed data; give") {
+    try spoiled("gzip-compressed data whose size is not what its end says") {
       $0 = [0x1f, 0x8b, 8] + [UInt8](repeating: 0, count: 100)
     }
   }

@@ -70,7 +70,7 @@ import Testing
 enum MaintenanceStep: CaseIterable {
   /// `dc ivac` of the writable section before the MMU goes on (translation.S).
   case dropStaleLines
-  /// `dc cvac` of what was moved (caches.S).
+  /// `dc civac` of what was moved (caches.S).
   case cleanMovedLines
   /// `dc civac` of the writable section before the MMU goes off (leave.S).
   case cleanOwnLines
@@ -81,9 +81,23 @@ enum MaintenanceStep: CaseIterable {
   fileprivate var instruction: UInt32 {
     switch self {
     case .dropStaleLines: 0xd508_7620
-    case .cleanMovedLines: 0xd50b_7a20
-    case .cleanOwnLines: 0xd50b_7e20
+    case .cleanMovedLines, .cleanOwnLines: 0xd50b_7e20
     case .invalidateInstructions: 0xd508_7500
+    }
+  }
+
+  /// An instruction that follows soon after this step's, and not after the same instruction of
+  /// another step; nil where there is no other.
+  ///
+  /// Of the instructions that invalidate the instruction cache only those before a jump are taken:
+  /// the others, before the MMU goes on, repeat what the kernel that jumped to the stage has done,
+  /// and nothing has written code since.
+  fileprivate var follower: (word: UInt32, mask: UInt32)? {
+    switch self {
+    case .dropStaleLines: nil
+    case .cleanMovedLines: (0xd65f_03c0, .max)  // ret: the function ends with its loop
+    case .cleanOwnLines: (0xd503_3f9f, .max)  // dsb sy
+    case .invalidateInstructions: (0xd61f_0000, 0xffff_fc1f)  // br
     }
   }
 
@@ -98,14 +112,12 @@ enum MaintenanceStep: CaseIterable {
 }
 
 extension LoadedStage {
-  /// Takes a step out of the stage's code. Of the instructions that invalidate the instruction
-  /// cache only those before a jump: the others, before the MMU goes on, repeat what the kernel
-  /// that jumped to the stage has done, and nothing has written code since.
+  /// Takes a step out of the stage's code.
   fileprivate mutating func take(_ step: MaintenanceStep) throws {
     let places = code.indices.filter { index in
-      code[index] & ~0x1f == step.instruction & ~0x1f
-        && (step != .invalidateInstructions
-          || code[index...].prefix(8).contains { $0 & 0xffff_fc1f == 0xd61f_0000 })
+      guard code[index] & ~0x1f == step.instruction & ~0x1f else { return false }
+      guard let follower = step.follower else { return true }
+      return code[index...].prefix(8).contains { $0 & follower.mask == follower.word }
     }
     try #require(!places.isEmpty, "the stage has no \(step)")
     for index in places { remove(index) }
