@@ -55,7 +55,7 @@ stage:
 	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
 
 # A static program: musl, zlib and libgcc from the sysroot, Swift's Unicode tables from the toolchain.
-CACHE := $(or $(BATON_CACHE),$(CURDIR)/.cache)
+CACHE := $(or $(BATON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/baton)
 MUSL := $(CACHE)/sysroot-arm64/usr/lib/aarch64-linux-musl
 baton: stage
 	$(call say,building baton)

@@ -10,7 +10,11 @@ public struct Workspace: Sendable {
   /// The workspace around `root`; the cache is where `BATON_CACHE` says, as for Scripts/setup.
   public init(root: String = FileManager.default.currentDirectoryPath) {
     self.root = root
-    let cache = ProcessInfo.processInfo.environment["BATON_CACHE"] ?? ".cache"
+    let environment = ProcessInfo.processInfo.environment
+    let cache =
+      environment["BATON_CACHE"]
+      ?? (environment["XDG_CACHE_HOME"] ?? environment["HOME"].map { $0 + "/.cache" } ?? ".cache")
+      + "/baton"
     self.cache = cache.hasPrefix("/") ? cache : root + "/" + cache
   }
 
