@@ -8,6 +8,8 @@
 // pages. The tables map this code, the section and the caller at their own addresses.
 // Everything is in registers before the section's lines go: no memory is touched from there on
 // until the MMU is on.
+// The instruction cache is left alone: it finds lines by their physical address, what was loaded was
+// invalidated in it by whoever wrote it, and the stage has not written code since.
 baton_translation_on:
 	ldp	x3, x4, [x0]			// TTBR0, TCR
 	ldp	x5, x6, [x0, #16]		// MAIR, SCTLR
@@ -30,10 +32,9 @@ baton_translation_on:
 	msr	S3_0_C2_C0_3, xzr		// TCR2_EL1
 3:
 	msr	ttbr0_el1, x3
-	isb					// the new roots, before stale walks of the old go
+	isb					// TLBs may cache these: before stale entries go
 	tlbi	vmalle1
-	ic	iallu
-	dsb	nsh				// both done on this CPU; no other runs
+	dsb	nsh				// done on this CPU; no other runs
 	isb
 	msr	sctlr_el1, x6
 	isb
@@ -46,7 +47,6 @@ baton_translation_on:
 	msr	ttbr0_el2, x3
 	isb
 	tlbi	alle2
-	ic	iallu
 	dsb	nsh
 	isb
 	msr	sctlr_el2, x6

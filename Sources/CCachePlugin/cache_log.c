@@ -6,13 +6,25 @@
 //   stage=FILE   the stage (dist/stage.bin), whose first instruction opens the window in which
 //                violations are looked for; the next kernel's first closes it; required
 //
-// Of a line of 64 bytes the model knows whether it is
+// Besides the caches it follows what orders them in the stage: barriers, the TLB, and writes of system
+// registers. Of a line of 64 bytes the model knows whether it is
 //   dirty      stored to with the caches on, and not cleaned since (`dc cvac`, `dc civac`, `dc zva`
 //              is a store); dirty lines are followed from the plugin's start on, so that what the
 //              old kernel left behind counts
 //   around     stored to with the caches off, and not invalidated since (`dc ivac`, `dc civac`)
 //   written    stored to either way since the last `ic iallu` or `ic ivau`
 // Set/way operations count for nothing: a CPU's own caches are not all that lie before memory.
+//
+// In the stage (Arm ARM D7.5.9, "Ordering and completion of data and instruction cache
+// instructions"; D8.17, "TLB maintenance"; B2.7.3, barriers; D24.1.2, system registers):
+//   - `dc` is not ordered behind stores made around the caches, unless by a `dmb sy` or `dsb sy`, and
+//     has its effect at the next `dsb sy`: a smaller domain or type does not cover it;
+//   - `ic iallu` has its effect at the `isb` behind the `dsb` behind it;
+//   - the TLB holds stale entries at the stage's entry (Linux leaves them), and again from where the
+//     MMU goes on or a register that it may cache (MAIR, TCR, TCR2, TTBR0) is written. `tlbi` of this
+//     level rids it of them, if by then all such writes are synchronized and the MMU is off, from the
+//     `isb` behind the `dsb` behind it on;
+//   - a write of a system register may have had its effect or not, until an `isb`.
 //
 // The log: a line `violation KIND PA PC` for each of the first of each kind, and at the next
 // kernel's first instruction `jump PC`, then `count KIND NUMBER` for every kind:
@@ -25,8 +37,15 @@
 //   icache   an instruction from a line written since the instruction cache was invalidated
 //   left     at the jump: a dirty line that the stage made, or in a piece that the handoff block
 //            lists
+//   order    `dc` of a line that a store around the caches may still be on its way to
+//   tlb      the MMU goes on, or the next kernel starts, while the TLB may hold what it must not; of
+//            address 0
+//   sync     what depends on a system register comes before the `isb` that its write needs: loads
+//            and stores (VBAR, by which they fault; SCTLR), SIMD instructions (CPACR, CPTR), writes
+//            of the translation's registers (SCTLR, which may have the MMU still on), the jump (all).
+//            Also the MMU going off without an `isb` right before (Falkor erratum 1041). Of address 0
 // and `checked NAME NUMBER` for how much was looked at, so that silence can be told from absence:
-// loads, stores, blocks (of instructions), maintenance.
+// loads, stores, blocks (of instructions), maintenance, barriers, registers.
 //
 // What it does not see: table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
 // maintenance are translated as the guest's accesses have shown: alike with the MMU off and for
@@ -60,13 +79,16 @@ static const unsigned line_shift = 6;
 typedef _Atomic uint64_t word_t;
 static word_t *dirty, *during, *around, *written;
 
-typedef enum { READ, WRITE, FETCH, DROP, STALE, ICACHE, LEFT, KINDS } kind_t;
+typedef enum {
+  READ, WRITE, FETCH, DROP, STALE, ICACHE, LEFT, ORDER, TLB, SYNC, KINDS
+} kind_t;
 static const char *const kind_names[KINDS] = {
-  "read", "write", "fetch", "drop", "stale", "icache", "left"};
+  "read", "write", "fetch", "drop", "stale", "icache", "left", "order", "tlb", "sync"};
 static _Atomic uint64_t violations[KINDS];
 
-typedef enum { LOADS, STORES, BLOCKS, MAINTENANCE, CHECKS } check_t;
-static const char *const check_names[CHECKS] = {"loads", "stores", "blocks", "maintenance"};
+typedef enum { LOADS, STORES, BLOCKS, MAINTENANCE, BARRIERS, REGISTERS, CHECKS } check_t;
+static const char *const check_names[CHECKS] = {
+  "loads", "stores", "blocks", "maintenance", "barriers", "registers"};
 static _Atomic uint64_t checked[CHECKS];
 
 static _Atomic enum { BEFORE, IN_STAGE, AFTER } window;
@@ -97,6 +119,69 @@ static void violation(kind_t kind, uint64_t line, uint64_t pc) {
     fprintf(
       violation_log, "violation %s %" PRIx64 " %" PRIx64 "\n", kind_names[kind],
       ram_start + (line << line_shift), pc);
+}
+
+static void violation_of_none(kind_t kind, uint64_t pc) {
+  if (atomic_fetch_add(&violations[kind], 1) < MAXIMUM_LOGGED)
+    fprintf(violation_log, "violation %s 0 %" PRIx64 "\n", kind_names[kind], pc);
+}
+
+// ---- What is under way in the stage ------------------------------------------------------------
+
+// Of the CPU that runs the stage: no other runs on the path that the model follows.
+
+// Lines, each at most once.
+typedef struct {
+  word_t *map;
+  uint64_t *lines;
+  size_t count, capacity;
+} line_set_t;
+
+static void insert(line_set_t *set_of, uint64_t line) {
+  if (has(set_of->map, line)) return;
+  if (set_of->count == set_of->capacity) {
+    set_of->capacity = set_of->capacity ? 2 * set_of->capacity : 1024;
+    set_of->lines = realloc(set_of->lines, set_of->capacity * sizeof *set_of->lines);
+    if (!set_of->lines) abort();
+  }
+  set(set_of->map, line);
+  set_of->lines[set_of->count++] = line;
+}
+
+// Stored to around the caches, with no barrier since; `dc` that no `dsb sy` has completed.
+static line_set_t unordered, cleaning, invalidating;
+
+// How far a maintenance operation has come.
+typedef enum { NOT_DONE, ISSUED, COMPLETED, EFFECTIVE } progress_t;
+static progress_t tlb, instructions;
+
+// Registers whose writes no `isb` has synchronized.
+enum {
+  WRITTEN_SCTLR = 1, WRITTEN_TRANSLATION = 2, WRITTEN_VBAR = 4, WRITTEN_FEATURES = 8
+};
+static unsigned unsynchronized;
+static bool translation_on;
+static uint64_t last_isb;
+
+static void require_synchronized(unsigned registers, uint64_t pc) {
+  if (unsynchronized & registers) violation_of_none(SYNC, pc);
+}
+
+static void completed(line_set_t *set_of, word_t *state, word_t *other) {
+  for (size_t i = 0; i < set_of->count; i++) {
+    uint64_t line = set_of->lines[i];
+    // A store since then has taken the line out.
+    if (!has(set_of->map, line)) continue;
+    clear(set_of->map, line);
+    clear(state, line);
+    if (other) clear(other, line);
+  }
+  set_of->count = 0;
+}
+
+static void forget(line_set_t *set_of) {
+  for (size_t i = 0; i < set_of->count; i++) clear(set_of->map, set_of->lines[i]);
+  set_of->count = 0;
 }
 
 // ---- Where maintenance goes --------------------------------------------------------------------
@@ -134,6 +219,13 @@ static uint64_t physical(unsigned vcpu, unsigned level, uint64_t address, uint64
 static void stored_line(uint64_t line, bool cached, uint64_t pc) {
   bool in_stage = window == IN_STAGE;
   set(written, line);
+  if (in_stage) {
+    // Maintenance under way is of what was there before.
+    clear(cleaning.map, line);
+    clear(invalidating.map, line);
+    if (instructions == ISSUED || instructions == COMPLETED) instructions = NOT_DONE;
+    if (!cached) insert(&unordered, line);
+  }
   if (cached) {
     if (in_stage && has(around, line)) violation(STALE, line, pc);
     set(dirty, line);
@@ -157,7 +249,10 @@ static void accessed(
   uint64_t pc = (uintptr_t)place & ~3ull;
   bool cached = cacheable[vcpu][(uintptr_t)place & 3];
   if (store) remember(address, start);
-  if (window == IN_STAGE) checked[store ? STORES : LOADS]++;
+  if (window == IN_STAGE) {
+    checked[store ? STORES : LOADS]++;
+    require_synchronized(WRITTEN_SCTLR | WRITTEN_VBAR, pc);
+  }
   uint64_t last = line_of(start + (1ull << qemu_plugin_mem_size_shift(info)) - 1);
   for (uint64_t line = line_of(start); line <= last; line++) {
     if (store) {
@@ -174,6 +269,7 @@ static void fetched(unsigned vcpu, void *userdata) {
   if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
   uint64_t *block = userdata, pc = block[0] & ~3ull;
   checked[BLOCKS]++;
+  if (block[2]) require_synchronized(WRITTEN_FEATURES, pc);
   uint64_t last = line_of(pc + block[1] - 1);
   for (uint64_t line = line_of(pc); line <= last; line++) {
     if (!cacheable[vcpu][block[0] & 3] && has(dirty, line)) violation(FETCH, line, pc);
@@ -183,9 +279,14 @@ static void fetched(unsigned vcpu, void *userdata) {
 
 // A place in the guest's code that does something to the model when it is executed.
 typedef struct {
-  enum { IC_ALL, IC_LINE, DC_CLEAN, DC_CLEAN_INVALIDATE, DC_INVALIDATE, DC_ZERO } operation;
+  enum {
+    IC_ALL, IC_LINE, DC_CLEAN, DC_CLEAN_INVALIDATE, DC_INVALIDATE, DC_ZERO, TLBI, ISB, DSB, DMB
+  } operation;
   enum { SCTLR_BY_NAME_1, SCTLR_EL12, SCTLR_EL2 } target;
-  unsigned level, source;
+  // The level at which it is executed; TLBI: also that whose entries go.
+  unsigned level, of_level;
+  // The register's number; DSB and DMB: CRm. A written register's WRITTEN_ flag.
+  unsigned source, flag;
   uint64_t pc;
 } place_t;
 
@@ -204,7 +305,8 @@ static void maintained(unsigned vcpu, void *userdata) {
   if (window == AFTER || vcpu >= MAXIMUM_VCPUS) return;
   if (window == IN_STAGE) checked[MAINTENANCE]++;
   if (place->operation == IC_ALL) {
-    memset((void *)written, 0, (ram_size >> line_shift) / 8);
+    if (window == IN_STAGE) instructions = ISSUED;
+    else memset((void *)written, 0, (ram_size >> line_shift) / 8);
     return;
   }
   uint64_t address = physical(
@@ -213,38 +315,105 @@ static void maintained(unsigned vcpu, void *userdata) {
   if (!is_ram(address)) return;
   uint64_t line = line_of(address);
   switch (place->operation) {
-  case IC_LINE: clear(written, line); break;
-  case DC_CLEAN: clear(dirty, line); break;
-  case DC_CLEAN_INVALIDATE:
-    clear(dirty, line);
-    clear(around, line);
-    break;
-  case DC_INVALIDATE:
-    if (window == IN_STAGE && has(dirty, line)) violation(DROP, line, place->pc);
-    clear(dirty, line);
-    clear(around, line);
-    break;
+  case IC_LINE: clear(written, line); return;
   case DC_ZERO:
     if (place->level) stored_line(line, cacheable[vcpu][place->level], place->pc);
+    return;
+  case DC_INVALIDATE:
+    if (window == IN_STAGE && has(dirty, line)) violation(DROP, line, place->pc);
     break;
   default: break;
   }
+  if (window == IN_STAGE) {
+    if (has(unordered.map, line)) violation(ORDER, line, place->pc);
+    if (place->operation != DC_INVALIDATE) insert(&cleaning, line);
+    if (place->operation != DC_CLEAN) insert(&invalidating, line);
+    return;
+  }
+  // Whether the old kernel has its barriers is not asked here.
+  clear(dirty, line);
+  if (place->operation != DC_CLEAN) clear(around, line);
+}
+
+static void tlb_invalidated(unsigned vcpu, void *userdata) {
+  (void)vcpu;
+  const place_t *place = userdata;
+  if (window != IN_STAGE) return;
+  checked[MAINTENANCE]++;
+  if (place->level == place->of_level && !translation_on &&
+      !(unsynchronized & (WRITTEN_SCTLR | WRITTEN_TRANSLATION)))
+    tlb = ISSUED;
+}
+
+static void barrier_passed(unsigned vcpu, void *userdata) {
+  (void)vcpu;
+  const place_t *place = userdata;
+  if (window != IN_STAGE) return;
+  checked[BARRIERS]++;
+  if (place->operation == ISB) {
+    last_isb = place->pc;
+    unsynchronized = 0;
+    if (tlb == COMPLETED) tlb = EFFECTIVE;
+    if (instructions == COMPLETED) {
+      instructions = EFFECTIVE;
+      memset((void *)written, 0, (ram_size >> line_shift) / 8);
+    }
+    return;
+  }
+  // CRm: the domain in the two upper bits, what it waits for in the lower ones.
+  bool whole_system = place->source == 0xf, everything = (place->source & 3) == 3;
+  if (whole_system) forget(&unordered);
+  if (place->operation != DSB) return;
+  if (everything && tlb == ISSUED) tlb = COMPLETED;
+  if (everything && instructions == ISSUED) instructions = COMPLETED;
+  if (whole_system) {
+    completed(&cleaning, dirty, NULL);
+    completed(&invalidating, around, dirty);
+  }
+}
+
+static void translation_switched(bool on, uint64_t pc) {
+  if (on && !translation_on) {
+    if (tlb != EFFECTIVE) violation_of_none(TLB, pc);
+    // From here on it fills with what the tables say.
+    tlb = NOT_DONE;
+  } else if (!on && translation_on) {
+    if (last_isb != pc - 4) violation_of_none(SYNC, pc);
+  }
+  translation_on = on;
+  unsynchronized |= WRITTEN_SCTLR;
 }
 
 static void system_register_written(unsigned vcpu, void *userdata) {
   const place_t *place = userdata;
   if (vcpu >= MAXIMUM_VCPUS) return;
+  if (window == IN_STAGE) checked[REGISTERS]++;
   uint64_t value = read_register(place->source == 31 ? NULL : general[place->source]);
   // With HCR_EL2.E2H, EL2 reaches its own register under EL1's name.
   bool redirected = place->target == SCTLR_BY_NAME_1 && place->level == 2 &&
     (read_register(hypervisor_configuration) >> 34 & 1);
   // Without stage 1 translation every data access is of Device memory, whatever C says.
   bool on = (value & 1) && (value & 4);
-  if (place->target == SCTLR_EL2 || redirected) {
+  unsigned of_level = place->target == SCTLR_EL2 || redirected ? 2 : 1;
+  if (of_level == 2) {
     cacheable[vcpu][2] = on;
   } else {
     cacheable[vcpu][0] = cacheable[vcpu][1] = on;
   }
+  if (window == IN_STAGE && of_level == place->level) translation_switched(value & 1, place->pc);
+}
+
+// Any other register that the stage writes and that needs to be synchronized.
+static void register_written(unsigned vcpu, void *userdata) {
+  (void)vcpu;
+  const place_t *place = userdata;
+  if (window != IN_STAGE) return;
+  checked[REGISTERS]++;
+  if (place->flag == WRITTEN_TRANSLATION) {
+    require_synchronized(WRITTEN_SCTLR, place->pc);
+    tlb = NOT_DONE;
+  }
+  unsynchronized |= place->flag;
 }
 
 // ---- The window --------------------------------------------------------------------------------
@@ -272,6 +441,8 @@ static void kernel_entered(unsigned vcpu, void *userdata) {
   if (window != IN_STAGE) return;
   window = AFTER;
   uint64_t pc = ((const place_t *)userdata)->pc;
+  require_synchronized(~0u, pc);
+  if (tlb != EFFECTIVE) violation_of_none(TLB, pc);
   uint64_t block = stage_base + guest_word(stage_base + 20, 4);
   uint64_t pieces = guest_word(block + 184, 8);  // offset, count of an array of 48-byte pieces
   for (uint64_t i = 0; i < pieces >> 32 && i < 1 << 14; i++) {
@@ -320,6 +491,44 @@ static bool is_system_register_write(uint32_t word, place_t *place) {
   return true;
 }
 
+static bool is_tlb_invalidation(uint32_t word, place_t *place) {
+  place->operation = TLBI;
+  switch (word & ~0x1fu) {
+  case 0xd5088700: case 0xd5088300: place->of_level = 1; return true;  // vmalle1, vmalle1is
+  case 0xd50c8700: case 0xd50c8300: place->of_level = 2; return true;  // alle2, alle2is
+  default: return false;
+  }
+}
+
+static bool is_barrier(uint32_t word, place_t *place) {
+  switch (word & ~0xf00u) {
+  case 0xd50330df: place->operation = ISB; break;
+  case 0xd503309f: place->operation = DSB; break;
+  case 0xd50330bf: place->operation = DMB; break;
+  default: return false;
+  }
+  place->source = word >> 8 & 0xf;
+  return true;
+}
+
+static bool is_register_write(uint32_t word, place_t *place) {
+  // EL2's differ from EL1's in op1 alone, but for CPTR_EL2.
+  switch (word & ~0x1fu & ~0x00040000u) {
+  case 0xd5182000: case 0xd5182040: case 0xd5182060: case 0xd518a200:  // TTBR0, TCR, TCR2, MAIR
+    place->flag = WRITTEN_TRANSLATION;
+    return true;
+  case 0xd518c000: place->flag = WRITTEN_VBAR; return true;
+  case 0xd5181040: case 0xd5181140: place->flag = WRITTEN_FEATURES; return true;  // CPACR, CPTR
+  default: return false;
+  }
+}
+
+// Advanced SIMD and floating point, and their loads and stores.
+static bool is_simd(uint32_t word) {
+  unsigned group = word >> 25 & 0xf;
+  return (group & 7) == 7 || ((group & 5) == 4 && (word >> 26 & 1));
+}
+
 static bool starts_stage(uint64_t address, uint32_t word) {
   if (word != stage_words[0]) return false;
   for (unsigned i = 0; i < STAGE_WORDS; i++)
@@ -349,12 +558,14 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
   uint64_t start = qemu_plugin_tb_vaddr(block);
   // Code that runs at its own physical address: all that runs with the MMU off, and the stage.
   bool identity = level && is_ram(start);
+  uint64_t *fetch = NULL;  // address and level, size, whether there is SIMD in it
   if (identity) {
-    uint64_t *kept = malloc(2 * sizeof *kept);
-    if (!kept) abort();
-    kept[0] = start | level;
-    kept[1] = 4 * count;
-    qemu_plugin_register_vcpu_tb_exec_cb(block, fetched, QEMU_PLUGIN_CB_NO_REGS, kept);
+    fetch = malloc(3 * sizeof *fetch);
+    if (!fetch) abort();
+    fetch[0] = start | level;
+    fetch[1] = 4 * count;
+    fetch[2] = 0;
+    qemu_plugin_register_vcpu_tb_exec_cb(block, fetched, QEMU_PLUGIN_CB_NO_REGS, fetch);
   }
   for (size_t i = 0; i < count; i++) {
     struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
@@ -370,6 +581,13 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
       watch(instruction, &place, maintained);
     else if (is_system_register_write(word, &place))
       watch(instruction, &place, system_register_written);
+    else if (identity && is_tlb_invalidation(word, &place))
+      watch(instruction, &place, tlb_invalidated);
+    else if (identity && is_barrier(word, &place))
+      watch(instruction, &place, barrier_passed);
+    else if (identity && is_register_write(word, &place))
+      watch(instruction, &place, register_written);
+    if (identity && is_simd(word)) fetch[2] = 1;
     if (i == 0 && identity) {
       if (starts_stage(place.pc, word)) watch(instruction, &place, stage_entered);
       if (starts_kernel(place.pc, word)) watch(instruction, &place, kernel_entered);
@@ -441,6 +659,9 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
   during = bit_map();
   around = bit_map();
   written = bit_map();
+  unordered.map = bit_map();
+  cleaning.map = bit_map();
+  invalidating.map = bit_map();
   qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_atexit_cb(id, finished, NULL);

@@ -2,13 +2,13 @@
 public struct CacheLog: Sendable {
   /// What a violation is of.
   public enum Kind: String, Sendable, CaseIterable {
-    case read, write, fetch, drop, stale, icache, left
+    case read, write, fetch, drop, stale, icache, left, order, tlb, sync
   }
 
   /// A rule that was broken, at an instruction.
   public struct Violation: Sendable, Hashable, CustomStringConvertible {
     public var kind: Kind
-    /// The line's physical address.
+    /// The line's physical address; 0 where the violation is of no line.
     public var line: UInt64
     public var pc: UInt64
 
@@ -19,8 +19,8 @@ public struct CacheLog: Sendable {
     }
 
     public var description: String {
-      "\(kind.rawValue) of the line at 0x\(String(line, radix: 16)), "
-        + "by the instruction at 0x\(String(pc, radix: 16))"
+      kind.rawValue + (line == 0 ? "" : " of the line at 0x\(String(line, radix: 16))")
+        + ", by the instruction at 0x\(String(pc, radix: 16))"
     }
   }
 

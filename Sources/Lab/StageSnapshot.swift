@@ -97,8 +97,10 @@ public struct StageSnapshot: Sendable {
 
   /// Lets the guest go on from the stage's entry to its end, after `change` has done to the
   /// stopped guest what it wants.
+  ///
+  /// - Parameter text: the lab ends the guest at the first line of the console that contains it.
   public func run(
-    plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60),
+    until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60),
     changing change: @escaping @Sendable (DebugStub) throws -> Void
   ) async throws -> GuestRun {
     try await HostFile.withTemporaryDirectory { directory in
@@ -108,13 +110,17 @@ public struct StageSnapshot: Sendable {
       machine.plugin = plugin
       machine.timeLimit = timeLimit
       let socket = directory + "/debug"
-      return try await machine.run(debugger: {
-        try await DebugStub.withConnection(to: socket) { stub in
-          try stub.waitUntilRestored()
-          try change(stub)
-          try stub.resume()
-        }
-      })
+      return try await machine.run(
+        debugger: {
+          try await DebugStub.withConnection(to: socket) { stub in
+            try stub.waitUntilRestored()
+            try change(stub)
+            try stub.resume()
+          }
+        },
+        line: { line, guest in
+          if let text, line.contains(text) { await guest.end() }
+        })
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 import Testing
 
 /// dist/stage.bin and the symbols of dist/stage.elf.
@@ -10,9 +11,7 @@ struct StageBinary {
   let bytes: [UInt8]
   /// Code by address: stage.bin begins with the code section, which is linked at 0.
   let code: [UInt32]
-  /// Names by address, and all function addresses in ascending order.
-  let addresses: [String: Int]
-  let functionStarts: [Int]
+  let symbols: StageSymbols
 
   init() throws {
     let bytes = [UInt8](try Data(contentsOf: Self.distribution.appending(path: "stage.bin")))
@@ -25,26 +24,11 @@ struct StageBinary {
     self.bytes = bytes
     self.code = code
 
-    let output = try run(
-      "llvm-nm", ["--defined-only", Self.distribution.appending(path: "stage.elf").path])
-    var addresses: [String: Int] = [:]
-    var starts: Set<Int> = []
-    for line in output.split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count == 3, let address = Int(fields[0], radix: 16) else { continue }
-      // Mapping symbols ($x, $d) mark code and data, not functions.
-      let name = String(fields[2])
-      addresses[name] = address
-      if "tT".contains(fields[1]), !name.hasPrefix("$x"), !name.hasPrefix("$d") {
-        starts.insert(address)
-      }
-    }
-    self.addresses = addresses
-    functionStarts = starts.sorted()
+    symbols = try StageSymbols()
   }
 
   func address(_ symbol: String) throws -> Int {
-    try #require(addresses[symbol], "stage.elf has the symbol \(symbol)")
+    try #require(symbols.addresses[symbol], "stage.elf has the symbol \(symbol)")
   }
 
   /// Every instruction that can be reached from `roots` without passing through `barriers`.
@@ -62,8 +46,8 @@ struct StageBinary {
         pending.append(address + offset)
       case .indirect:
         // A jump table stays inside its function: take all of it.
-        let start = try #require(functionStarts.last { $0 <= address })
-        let end = functionStarts.first { $0 > address } ?? code.count * 4
+        let start = try #require(symbols.functionStarts.last { $0 <= address })
+        let end = symbols.functionStarts.first { $0 > address } ?? code.count * 4
         pending += stride(from: start, to: end, by: 4)
       case .end: break
       }

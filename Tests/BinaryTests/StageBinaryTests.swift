@@ -1,3 +1,4 @@
+import Lab
 import Testing
 
 /// What the stage's binary may not contain, whatever its source looks like.
@@ -35,11 +36,29 @@ struct StageBinaryTests {
     #expect(reached.contains { Arm64Instruction(word: stage.code[$0 / 4]).usesSIMD })
   }
 
+  /// What the cache model has to demand of each is held by GuestTests.
+  @Test("Every barrier and every maintenance of caches and TLB has its row, and every row is there")
+  func everyMaintenanceStepIsListed() throws {
+    let stage = try StageBinary()
+    var rows: [Int: MaintenanceStep] = [:]
+    for step in MaintenanceStep.all {
+      let index = try #require(
+        step.index(in: stage.code, stage.symbols), "the stage has no \(step)")
+      #expect(rows.updateValue(step, forKey: index) == nil, "\(step) has two rows")
+    }
+    for (index, word) in stage.code.enumerated() where MaintenanceStep.isMaintenance(word) {
+      #expect(
+        rows[index] != nil,
+        "no row in MaintenanceStep.all for the instruction at 0x\(String(index * 4, radix: 16))")
+    }
+    #expect(rows.keys.allSatisfy { MaintenanceStep.isMaintenance(stage.code[$0]) })
+  }
+
   @Test("No heap: no allocator is linked in")
   func noHeap() throws {
     let stage = try StageBinary()
     for name in ["posix_memalign", "malloc", "free", "swift_allocObject", "swift_slowAlloc"] {
-      #expect(stage.addresses[name] == nil, "\(name) is linked into the stage")
+      #expect(stage.symbols.addresses[name] == nil, "\(name) is linked into the stage")
     }
   }
 
@@ -56,6 +75,19 @@ struct StageBinaryTests {
     }
     for word: UInt32 in [0xF940_0020, 0x8B01_0000, 0xD503_3F9F, 0x9400_0001, 0x9B01_7C00] {
       #expect(!Arm64Instruction(word: word).usesSIMD)  // ldr x, add, dsb, bl, mul
+    }
+    for word: UInt32 in [
+      0xD503_3FDF, 0xD503_379F, 0xD503_3BBF, 0xD503_30FF, 0xD508_7620, 0xD50B_7B21, 0xD508_751F,
+      0xD50B_7520, 0xD508_7641, 0xD508_871F, 0xD50C_871F, 0xD508_8721, 0xD50C_971F,
+    ] {
+      // isb, dsb, dmb, sb, dc ivac, cvau, ic iallu, ivau, dc isw, tlbi vmalle1, alle2, vae1, alle2nxs
+      #expect(MaintenanceStep.isMaintenance(word))
+    }
+    for word: UInt32 in [
+      0xD503_3F5F, 0xD503_201F, 0xD503_467F, 0xD53B_D040, 0xD518_1000, 0xD503_4FDF,
+    ] {
+      // clrex, nop, smstop, mrs tpidr_el0, msr sctlr_el1, msr daifset
+      #expect(!MaintenanceStep.isMaintenance(word))
     }
     #expect(Arm64Instruction(word: 0xD50B_7423).isDCZVA)
     #expect(!Arm64Instruction(word: 0xD50B_7A23).isDCZVA)  // dc cvac

@@ -1,5 +1,4 @@
 import CBatonArm64
-import Foundation
 import KexecRelocation
 import Lab
 import PhysicalMemory
@@ -98,20 +97,7 @@ struct StageInMemory {
 
   /// Where the stage's function of that name lies.
   func address(of function: String) throws -> PhysicalAddress {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    let elf = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "dist/stage.elf")
-    process.arguments = ["llvm-nm", "--defined-only", elf.path]
-    process.standardOutput = output
-    try process.run()
-    let text = String(
-      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    for line in text.split(separator: "\n") where line.hasSuffix(" " + function) {
-      if let offset = UInt64(line.prefix { $0 != " " }, radix: 16) { return base + offset }
-    }
-    throw Missing()
+    guard let offset = try StageSymbols().addresses[function] else { throw Missing() }
+    return base + UInt64(offset)
   }
 }
