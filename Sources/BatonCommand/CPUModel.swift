@@ -10,16 +10,15 @@ struct CPUModel: Sendable {
   let part: UInt64
   let missing: Granule
 
-  /// From the descriptions of ID_AA64MMFR0_EL1 in the Technical Reference Manuals of Arm's cores
-  /// (Cortex-A53 DDI 0500, A57 DDI 0488, A72 100095: TGran16 reads 0) and from the documentation of
-  /// Asahi Linux, "HW: CPU details" (Apple's M1: 4K and 16K only).
+  /// TGran16 reads 0 in ID_AA64MMFR0_EL1 (0x1122, 0x1124, 0x1124, 0x1122): by the registers' values
+  /// in QEMU's descriptions of these CPUs (target/arm), taken from the Technical Reference Manuals
+  /// (Cortex-A53 DDI 0500, A57 DDI 0488, A72 100095).
   private static var known: [CPUModel] {
     [
       CPUModel(name: "Cortex-A53", implementer: 0x41, part: 0xd03, missing: .size16K),
       CPUModel(name: "Cortex-A57", implementer: 0x41, part: 0xd07, missing: .size16K),
       CPUModel(name: "Cortex-A72", implementer: 0x41, part: 0xd08, missing: .size16K),
-      CPUModel(name: "Apple M1, Icestorm", implementer: 0x61, part: 0x022, missing: .size64K),
-      CPUModel(name: "Apple M1, Firestorm", implementer: 0x61, part: 0x023, missing: .size64K),
+      CPUModel(name: "A64FX", implementer: 0x46, part: 0x001, missing: .size16K),
     ]
   }
 

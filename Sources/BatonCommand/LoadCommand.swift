@@ -111,7 +111,7 @@ struct LoadCommand<System: LinuxSystem> {
             pageSize: machine.granule.pageSize,
             kernel: KernelRequirements(
               textOffset: header.textOffset, memorySize: header.imageSize,
-              mayLieAnywhere: header.allowsAnyPlacement),
+              mayLieAnywhere: header.allowsAnyPlacement, pageSize: header.pageSize),
             initrdSize: UInt64(initrdSize), deviceTreeSize: UInt64(treeSize), controlSize: 0,
             controlAlignment: StageImage.baseAlignment)))
     } catch {

@@ -20,7 +20,7 @@ enum Suitability {
     }
     return [
       path + " has pages of " + pageSize.text + " and the running kernel of "
-        + machine.granule.text + ": make sure that this CPU has both"
+        + machine.granule.text + ": where this CPU lacks them, the stage says so and resets"
     ]
   }
 

@@ -39,13 +39,15 @@ public struct HandoffBlock: Sendable {
   public var redistributors: [RedistributorRegion]
   /// What the kernel takes from `entry` on, in bytes.
   public var kernelMemorySize: UInt64
+  /// The size of the next kernel's pages, or nil where it does not say.
+  public var kernelPageSize: Granule?
 
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
     arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
     el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
-    kernelMemorySize: UInt64 = 0
+    kernelMemorySize: UInt64 = 0, kernelPageSize: Granule? = nil
   ) {
     self.address = address
     self.lifeline = lifeline
@@ -60,6 +62,7 @@ public struct HandoffBlock: Sendable {
     self.record = record
     self.redistributors = redistributors
     self.kernelMemorySize = kernelMemorySize
+    self.kernelPageSize = kernelPageSize
   }
 
   /// The size in bytes of a block with so many elements in its arrays; a multiple of 8.
@@ -93,6 +96,7 @@ public struct HandoffBlock: Sendable {
     header.el1_layout = HandoffBlock.encode(el1Layout)
     header.el2_layout = HandoffBlock.encode(el2Layout)
     header.granule_shift = UInt32(granule.shift)
+    header.kernel_granule_shift = UInt32(kernelPageSize?.shift ?? 0)
     header.extents.offset = UInt32(MemoryLayout<baton_handoff_block>.size)
     header.extents.count = UInt32(extents.count)
     header.pieces.offset = UInt32(HandoffBlock.size(extents: extents.count, pieces: 0))

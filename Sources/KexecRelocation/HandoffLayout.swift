@@ -11,6 +11,8 @@ public struct HandoffLayout: Sendable {
   public let control: ControlRegion
   public let granule: Granule
   public let redistributors: [RedistributorRegion]
+  /// The size of the next kernel's pages, or nil where it does not say.
+  public let kernelPageSize: Granule?
   /// Tables for each regime asked for, sealed where they will lie.
   let tables: [TranslationTables<Sealed>]
 
@@ -93,6 +95,7 @@ public struct HandoffLayout: Sendable {
           placement.control.start, upTo: placement.control.start + self.control.size))
       self.granule = request.granule
       self.redistributors = request.redistributors
+      kernelPageSize = request.placement.kernel.pageSize
       self.tables = try HandoffLayout.seal(
         building, at: placement.control.start + control.tableOffset,
         pageSize: request.granule.pageSize)

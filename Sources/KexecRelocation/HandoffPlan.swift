@@ -83,7 +83,8 @@ public struct HandoffPlan: Sendable {
       granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
       el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
       record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
-      redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size)
+      redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size,
+      kernelPageSize: layout.kernelPageSize)
     let blockWords = block.encoded(
       code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
 

@@ -1,4 +1,6 @@
-/// Where a kernel may be put, whatever format it came in (Linux arm64 booting.rst, "Call the
+import PhysicalMemory
+
+/// Where a kernel may be put, and what it needs of the CPU, whatever format it came in (Linux arm64 booting.rst, "Call the
 /// kernel image").
 public struct KernelRequirements: Hashable, Sendable {
   /// The image starts this many bytes above a multiple of `alignment`.
@@ -10,13 +12,17 @@ public struct KernelRequirements: Hashable, Sendable {
   /// Whether any base will do. Kernels before 4.6 must lie as close to the start of RAM as
   /// possible: memory below them is lost to them.
   public var mayLieAnywhere: Bool
+  /// The size of its pages, or nil where it does not say.
+  public var pageSize: Granule?
 
   public init(
-    textOffset: UInt64, memorySize: UInt64, alignment: UInt64 = 2 << 20, mayLieAnywhere: Bool
+    textOffset: UInt64, memorySize: UInt64, alignment: UInt64 = 2 << 20, mayLieAnywhere: Bool,
+    pageSize: Granule? = nil
   ) {
     self.textOffset = textOffset
     self.memorySize = memorySize
     self.alignment = alignment
     self.mayLieAnywhere = mayLieAnywhere
+    self.pageSize = pageSize
   }
 }

@@ -55,7 +55,12 @@ private func registers(
   for header: baton_handoff_block, at regime: TranslationRegime
 ) throws(StageFailure) -> baton_regime_registers {
   guard Processor.hasGranule(shift: header.granule_shift) else {
-    throw .noSuchGranule(shift: header.granule_shift)
+    throw .noSuchGranule(shift: header.granule_shift, isKernels: false)
+  }
+  // A kernel that finds its pages missing stops without a word.
+  let kernels = header.kernel_granule_shift
+  guard kernels == 0 || Processor.hasGranule(shift: kernels) else {
+    throw .noSuchGranule(shift: kernels, isKernels: true)
   }
   let translation = regime == .el2 ? header.el2_layout : header.el1_layout
   guard translation.root != 0 else { throw .regimeNotPrepared(regime.levelName) }

@@ -39,10 +39,11 @@ struct Report {
       console.write("handoff block at ")
       console.write(hexadecimal: baton_stage_block())
       write(refusal, to: &console)
-    case .noSuchGranule(let shift):
+    case .noSuchGranule(let shift, let isKernels):
       console.write("this CPU has no pages of 2^")
       console.write(decimal: UInt64(shift))
-      console.write(" bytes, which the tables are made of")
+      console.write(
+        isKernels ? " bytes, which the next kernel needs" : " bytes, which the tables are made of")
     case .regimeNotPrepared(let level):
       console.write("entered at ")
       console.write(level)

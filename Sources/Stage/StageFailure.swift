@@ -5,7 +5,8 @@ import KexecRelocation
 /// Why the stage does not start the next kernel.
 enum StageFailure: Error {
   case block(HandoffBlockView.Refusal)
-  case noSuchGranule(shift: UInt32)
+  /// Pages of 2^`shift` bytes, of which the tables are made, or which the next kernel needs.
+  case noSuchGranule(shift: UInt32, isKernels: Bool)
   case regimeNotPrepared(StaticString)
   case translation(TranslationFault)
   case lpisStuck(LocalityInterrupts.Stuck)

@@ -201,6 +201,14 @@ import Testing
     try memory.withBlock { #expect(1 << UInt64($0.header.granule_shift) == pageSize) }
   }
 
+  @Test(arguments: [(0b1000, 0), (0b1010, 12), (0b1100, 14), (0b1110, 16)] as [(UInt8, UInt32)])
+  func `The stage is told the page size that the next kernel's header says`(
+    flags: UInt8, shift: UInt32
+  ) throws {
+    let memory = try loaded { $0.files["/boot/Image"]?[24] = flags }.memory
+    try memory.withBlock { #expect($0.header.kernel_granule_shift == shift) }
+  }
+
   private func lifelines(in memory: LoadedMemory) throws -> [Lifeline?] {
     let words = memory.words(at: memory.entry, count: 32)
     let own = unsafe words.withUnsafeBytes { bytes in

@@ -57,6 +57,11 @@ import Testing
       bytes.replaceSubrange(0x24..<0x28, with: [0x18, 0x28, 0x6f, 0x01])
       $0.files["/boot/Image"] = bytes
     },
+    Refusal(testDescription: "16K on an A64FX", status: .unsupported, naming: "A64FX") {
+      $0.files["/boot/Image"]?[24] = 0b1100
+      $0.files["/sys/devices/system/cpu/cpu0/regs/identification/midr_el1"] = Array(
+        "0x00000000461f0010\n".utf8)
+    },
     Refusal(testDescription: "16K on a Cortex-A57", status: .unsupported, naming: "Cortex-A57") {
       $0.files["/boot/Image"]?[24] = 0b1100
       $0.files["/sys/devices/system/cpu/cpu0/regs/identification/midr_el1"] = Array(

@@ -102,6 +102,23 @@ import Testing
         stage.block[StageInMemory.word(\.el2_layout)] = 0
         try stage.store()
       },
+      Plight(
+        name: "kernel with pages of 16K",
+        message: "this CPU has no pages of 2^14 bytes, which the next kernel needs; resetting"
+      ) { stage in
+        let word = StageInMemory.word(\.granule_shift)
+        // The loader put there what the Image's header says.
+        #expect(stage.block[word] == 12 | 12 << 32)
+        stage.block[word] = 12 | 14 << 32
+        try stage.store()
+      },
+      Plight(
+        name: "tables with pages of 16K",
+        message: "this CPU has no pages of 2^14 bytes, which the tables are made of; resetting"
+      ) { stage in
+        stage.block[StageInMemory.word(\.granule_shift)] = 14 | 12 << 32
+        try stage.store()
+      },
       Plight(name: "impossible TCR", message: "impossible TCR") { stage in
         stage.block[StageInMemory.word(\.el2_layout) + 1] |= 0x3F
         try stage.store()

@@ -112,7 +112,7 @@ struct baton_handoff_block {
     struct baton_translation el1_layout;  // EL1&0, and EL2&0 where HCR_EL2.E2H is set
     struct baton_translation el2_layout;  // EL2's own regime
     uint32_t granule_shift;               // 12, 14 or 16
-    uint32_t reserved;
+    uint32_t kernel_granule_shift;        // the next kernel's pages, likewise; 0: it does not say
 
     struct baton_array extents;
     struct baton_array pieces;
