@@ -1,8 +1,8 @@
 # Every door of the project. Each target does its own set-up; `make help` lists them.
 .DEFAULT_GOAL := help
-# The targets follow each other: setup, stage, baton.
+# The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: help setup setup-all run bench matrix test dist stage baton checks lab format lint clean
+.PHONY: help setup setup-all run bench matrix test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -43,7 +43,7 @@ test: setup-all dist checks lab ## Everything: libraries, binaries, guests
 	$(call say,testing)
 	@$(SWIFT) test --quiet --skip-build --disable-xctest
 
-dist: setup stage baton ## dist/baton and dist/stage.bin
+dist: setup stage relay baton ## dist/baton, dist/stage.bin and dist/relay
 
 # What is made is put into dist only where it differs: what embeds it is then not built anew.
 stage:
@@ -53,6 +53,14 @@ stage:
 	@cp .build-bare-metal/release/stage dist/stage.elf
 	@llvm-objcopy -O binary -j .text -j .rodata dist/stage.elf .build-bare-metal/stage.bin
 	@cmp -s .build-bare-metal/stage.bin dist/stage.bin || cp .build-bare-metal/stage.bin dist/stage.bin
+
+# The first kernel without Linux: an arm64 Image with the stage inside.
+relay: stage
+	$(call say,building relay)
+	@$(BARE_METAL) --product relay -Xlinker -T -Xlinker $(CURDIR)/Sources/Relay/relay.ld \
+	  -Xlinker -z -Xlinker norelro -Xlinker $(UNICODE_TABLES)
+	@cp .build-bare-metal/release/relay dist/relay.elf
+	@llvm-objcopy -O binary dist/relay.elf dist/relay
 
 # A static program: musl, zlib and libgcc from the sysroot, Swift's Unicode tables from the toolchain.
 CACHE := $(or $(BATON_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/baton)

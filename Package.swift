@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 // One manifest, three roles, each with a scratch path and (but for the host) a toolset of its own:
 //   host        libraries, tests and lab         swift build
-//   bare metal  the stage                        --toolset Toolsets/bare-metal.json, and
+//   bare metal  stage, relay                     --toolset Toolsets/bare-metal.json, and
 //                                                BATON_ROLE=bare-metal in the environment
 //   Linux       the static arm64 command         --toolset Toolsets/linux.json
 // The Makefile knows the full command lines.
@@ -54,6 +54,21 @@ let package = Package(
       dependencies: ["PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
       swiftSettings: embeddable),
 
+    .target(
+      name: "HardwareDescription",
+      dependencies: ["PhysicalMemory", "BootFormats", "KexecRelocation"],
+      swiftSettings: embeddable),
+
+    // relay's policy and its heap: bare metal, and the host for their tests.
+    .target(name: "BareHeap", swiftSettings: embeddable),
+    .target(
+      name: "RelayLoading",
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
+        "HardwareDescription",
+      ],
+      swiftSettings: embeddable),
+
     // The command: static arm64 Linux, and the host for its tests.
     .target(name: "CLinuxHost", linkerSettings: [.linkedLibrary("z")]),
     .target(
@@ -64,7 +79,7 @@ let package = Package(
       name: "BatonCommand",
       dependencies: [
         "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
-        "LinuxHost", "CLinuxHost", "CStageImage", "CBatonArm64",
+        "HardwareDescription", "LinuxHost", "CLinuxHost", "CStageImage", "CBatonArm64",
       ],
       swiftSettings: embeddable),
     .executableTarget(
@@ -117,8 +132,17 @@ let package = Package(
       name: "BatonCommandTests",
       dependencies: [
         "BatonCommand", "TestSupport", "PhysicalMemory", "BootFormats", "BootDigests",
-        "KexecRelocation", "ArmTranslation", "LinuxHost", "CLinuxHost", "CStageImage",
-        "CBatonArm64",
+        "KexecRelocation", "HardwareDescription", "ArmTranslation", "LinuxHost", "CLinuxHost",
+        "CStageImage", "CBatonArm64",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "BareHeapTests", dependencies: ["BareHeap", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "RelayLoadingTests",
+      dependencies: [
+        "RelayLoading", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootFormats",
+        "BootDigests", "KexecRelocation", "HardwareDescription",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -141,6 +165,7 @@ let package = Package(
 // Bare metal: programs that own the machine compile for nothing else, so only that role sees them.
 if Context.environment["BATON_ROLE"] == "bare-metal" {
   package.products.append(.executable(name: "stage", targets: ["Stage"]))
+  package.products.append(.executable(name: "relay", targets: ["Relay"]))
   package.targets += [
     .target(name: "CBareMetal", exclude: ["levels.inc"]),
     .target(
@@ -157,6 +182,15 @@ if Context.environment["BATON_ROLE"] == "bare-metal" {
         "CBareMetal",
       ],
       exclude: ["stage.ld"], swiftSettings: embeddable),
+    .target(name: "CRelay"),
+    .executableTarget(
+      name: "Relay",
+      dependencies: [
+        "PhysicalMemory", "ArmTranslation", "BootFormats", "BootDigests", "KexecRelocation",
+        "HardwareDescription", "RelayLoading", "BareHeap", "BareMetal", "CBatonArm64",
+        "CBareMetal", "CRelay", "CStageImage",
+      ],
+      exclude: ["relay.ld"], swiftSettings: embeddable),
     // Compares the digest implementations on an arm64 CPU; BootDigestsTests runs it.
     .target(name: "CArm64DigestCheck", path: "Tests/CArm64DigestCheck"),
     .executableTarget(

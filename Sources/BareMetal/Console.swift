@@ -30,6 +30,11 @@ public struct Console {
     }
   }
 
+  /// Writes `bytes` as they are.
+  public mutating func write(bytes: some Sequence<UInt8>) {
+    for byte in bytes { write(byte) }
+  }
+
   public mutating func write(decimal value: UInt64) {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }

@@ -26,6 +26,11 @@ public enum Processor {
     }
   }
 
+  /// Whether EL2 has the EL2&0 regime (FEAT_VHE).
+  public static var hasVirtualizationHostExtensions: Bool {
+    ID_AA64MMFR1_EL1.vh.value(in: baton_read_id_aa64mmfr1_el1()) != 0
+  }
+
   /// Whether this CPU has the SHA-256 instructions.
   public static var hasSHA256: Bool {
     ID_AA64ISAR0_EL1.sha2.value(in: baton_read_id_aa64isar0_el1()) != 0

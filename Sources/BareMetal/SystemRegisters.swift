@@ -1,5 +1,5 @@
 /// A field of a system register: its lowest bit and its width.
-struct RegisterField {
+public struct RegisterField {
   let shift: UInt64
   let width: UInt64
 
@@ -8,18 +8,20 @@ struct RegisterField {
     self.width = width
   }
 
-  var mask: UInt64 { (1 << width - 1) << shift }
+  public var mask: UInt64 { (1 << width - 1) << shift }
 
-  func value(in register: UInt64) -> UInt64 { register >> shift & (1 << width - 1) }
+  public func value(in register: UInt64) -> UInt64 { register >> shift & (1 << width - 1) }
 
-  func isSet(in register: UInt64) -> Bool { value(in: register) != 0 }
+  public func isSet(in register: UInt64) -> Bool { value(in: register) != 0 }
 }
 
 // The fields that Baton looks at or writes, by their names in the Arm ARM (D24.2). Computed, not
 // stored: the stage has no initialized variables.
 
-enum HCR_EL2 {
-  static var e2h: RegisterField { RegisterField(34) }
+public enum HCR_EL2 {
+  public static var tge: RegisterField { RegisterField(27) }
+  public static var rw: RegisterField { RegisterField(31) }
+  public static var e2h: RegisterField { RegisterField(34) }
 }
 
 enum ID_AA64ISAR0_EL1 {
@@ -30,6 +32,10 @@ enum ID_AA64MMFR0_EL1 {
   static var tGran16: RegisterField { RegisterField(20, width: 4) }
   static var tGran64: RegisterField { RegisterField(24, width: 4) }
   static var tGran4: RegisterField { RegisterField(28, width: 4) }
+}
+
+enum ID_AA64MMFR1_EL1 {
+  static var vh: RegisterField { RegisterField(8, width: 4) }
 }
 
 enum ID_AA64MMFR3_EL1 {

@@ -1,4 +1,5 @@
 import CLinuxHost
+import HardwareDescription
 
 /// A command line, understood.
 struct Invocation: Hashable, Sendable {
@@ -101,7 +102,7 @@ extension Invocation {
         result.memoryMaximum = try Self.address(value, of: "--mem-max")
         loadOption = "--mem-max"
       case .console:
-        guard let console = ConsoleSpecification(parsing: value) else {
+        guard let console = ConsoleSpecification(parsing: value.utf8) else {
           throw .badValue(option: "--console", value: value)
         }
         result.console = console

@@ -1,5 +1,6 @@
 import ArmTranslation
 import BootFormats
+import HardwareDescription
 import KexecRelocation
 import LinuxHost
 import PhysicalMemory
@@ -44,19 +45,20 @@ struct Machine {
     }
     // The running kernel's tree describes the hardware; one that was given does so too.
     let description = tree ?? nextTree
-    let console = override?.console ?? Self.console(description)
+    let hardware = Hardware(description)
+    let console = override?.console ?? hardware.console
     if console == .none, override == nil {
       warnings.append(
         "no console that baton's stage can drive (PL011, SBSA UART, 8250) in stdout-path of the "
           + "device tree: it will be silent; --console names one")
     }
-    let conduit = Self.conduit(description)
-    if conduit == .none {
+    if hardware.conduit == .none {
       warnings.append(
         "no PSCI in the device tree: after a failure the machine halts instead of resetting")
     }
-    redistributors = Self.redistributors(description)
-    lifeline = Lifeline(console: console, conduit: conduit, haltsOnFailure: haltsOnFailure)
+    redistributors = hardware.redistributors
+    lifeline = Lifeline(
+      console: console, conduit: hardware.conduit, haltsOnFailure: haltsOnFailure)
     self.warnings = warnings
   }
 
@@ -112,47 +114,6 @@ struct Machine {
       return try unsafe DeviceTree(parsing: blob.span.bytes)
     } catch {
       throw .tree(treePath, error)
-    }
-  }
-
-  private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
-    do throws(DeviceTreeContentError) {
-      // One that the translation tables do not reach is none.
-      guard let console = try tree?.console(), console.registers.end < PhysicalAddress(1 << 48)
-      else { return .none }
-      switch console.kind {
-      case .pl011, .sbsaUART: return .pl011(console.registers.start)
-      case .ns16550(let shift, let width):
-        guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
-        return .ns16550(console.registers.start, shift: shift, width: width)
-      }
-    } catch {
-      // A console whose place the tree does not tell is none; the load says so.
-      return .none
-    }
-  }
-
-  private static func redistributors(_ tree: DeviceTree?) -> [RedistributorRegion] {
-    do throws(DeviceTreeContentError) {
-      guard let controller = try tree?.interruptController() else { return [] }
-      return controller.redistributors.map {
-        RedistributorRegion(range: $0, stride: controller.redistributorStride)
-      }
-    } catch {
-      // Nor does a kernel find an interrupt controller in such a tree, and so no LPIs.
-      return []
-    }
-  }
-
-  private static func conduit(_ tree: DeviceTree?) -> Lifeline.Conduit {
-    do throws(DeviceTreeContentError) {
-      switch try tree?.psci()?.conduit {
-      case .smc: return .smc
-      case .hvc: return .hvc
-      case nil: return .none
-      }
-    } catch {
-      return .none
     }
   }
 }

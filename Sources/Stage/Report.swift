@@ -76,7 +76,7 @@ struct Report {
   func exception(vector: UInt64, syndrome: UInt64, link: UInt64, fault: UInt64) -> Never {
     var console = Console(lifeline.console)
     console.write("baton: exception: ")
-    console.write(Report.describe(vector: vector, syndrome: syndrome))
+    console.write(Exception.name(vector: vector, syndrome: syndrome))
     console.write(" at ")
     console.write(hexadecimal: link)
     console.write(" (stage + ")
@@ -159,25 +159,5 @@ struct Report {
     console.write(hexadecimal: address)
     console.write(", level ")
     console.write(decimal: UInt64(level))
-  }
-
-  /// ESR_ELx.EC in words, for what a stage can meet (Arm ARM, "ESR_EL1").
-  private static func describe(vector: UInt64, syndrome: UInt64) -> StaticString {
-    switch vector & 3 {
-    case 1: return "interrupt"
-    case 2: return "fast interrupt"
-    case 3: return "system error"
-    default: break
-    }
-    switch syndrome >> 26 {
-    case 0x00, 0x0E: return "undefined instruction"
-    case 0x07: return "trapped SIMD instruction"
-    case 0x20, 0x21: return "instruction abort"
-    case 0x22: return "misaligned PC"
-    case 0x24, 0x25: return "data abort"
-    case 0x26: return "misaligned SP"
-    case 0x3C: return "trap (brk)"
-    default: return "exception"
-    }
   }
 }

@@ -1,3 +1,4 @@
+import HardwareDescription
 import KexecRelocation
 import PhysicalMemory
 import Testing
@@ -9,7 +10,7 @@ struct ConsoleSpecificationTests {
   private let base = PhysicalAddress(0x900_0000)
 
   private func console(_ text: String) -> Lifeline.Console? {
-    ConsoleSpecification(parsing: text)?.console
+    ConsoleSpecification(parsing: text.utf8)?.console
   }
 
   @Test("Each kind is understood, addresses in either notation")

@@ -17,6 +17,7 @@ BATON_READER(cntvct_el0, cntvct_el0)
 BATON_READER(cntfrq_el0, cntfrq_el0)
 BATON_READER(id_aa64isar0_el1, id_aa64isar0_el1)
 BATON_READER(id_aa64mmfr0_el1, id_aa64mmfr0_el1)
+BATON_READER(id_aa64mmfr1_el1, id_aa64mmfr1_el1)
 BATON_READER(id_aa64pfr1_el1, id_aa64pfr1_el1)
 // By encoding, because the base architecture does not know them: ID_AA64MMFR3_EL1, which reads as
 // zero there, and TCR2_ELx, which may be read only where its TCRX field is not zero.

@@ -1,17 +1,17 @@
 import KexecRelocation
 import PhysicalMemory
 
-/// What `--console` says: `none`, or a kind of UART and where it is.
+/// A console as people name it, on baton's and on relay's command line: `none`, or a kind of UART and where it is.
 ///
 ///     pl011,0x9000000           PL011, or an SBSA UART
 ///     8250,0x9000000            registers one byte apart, accessed by bytes
 ///     8250,0x9000000,2,4        register n at n << 2, accessed by words of 4 bytes
-struct ConsoleSpecification: Hashable, Sendable {
-  let console: Lifeline.Console
+public struct ConsoleSpecification: Hashable, Sendable {
+  public let console: Lifeline.Console
 
   /// Understands `text`, or nil where it is no such specification.
-  init?(parsing text: String) {
-    let fields = text.utf8.split(separator: 0x2C, omittingEmptySubsequences: false)
+  public init?(parsing text: some Collection<UInt8>) {
+    let fields = text.split(separator: 0x2C, omittingEmptySubsequences: false)
       .map { Array($0) }
     if fields == [Array("none".utf8)] {
       console = .none

@@ -1,0 +1,61 @@
+import BootFormats
+import KexecRelocation
+import PhysicalMemory
+
+/// What a bare-metal program has to know about a machine in order to report and to reset, as its
+/// device tree tells. What the tree does not tell, or tells in a form that means nothing, is not
+/// there: the programs then do without it, and say so.
+public struct Hardware: Sendable {
+  public let console: Lifeline.Console
+  public let conduit: Lifeline.Conduit
+  /// Where LPIs have to be switched off.
+  public let redistributors: [RedistributorRegion]
+
+  /// - Parameter tree: nil for a machine that nothing describes.
+  public init(_ tree: DeviceTree?) {
+    console = Self.console(tree)
+    conduit = Self.conduit(tree)
+    redistributors = Self.redistributors(tree)
+  }
+
+  private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
+    do throws(DeviceTreeContentError) {
+      // One that the translation tables do not reach is none.
+      guard let console = try tree?.console(), console.registers.end < PhysicalAddress(1 << 48)
+      else { return .none }
+      switch console.kind {
+      case .pl011, .sbsaUART: return .pl011(console.registers.start)
+      case .ns16550(let shift, let width):
+        guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
+        return .ns16550(console.registers.start, shift: shift, width: width)
+      }
+    } catch {
+      // A console whose place the tree does not tell is none; the load says so.
+      return .none
+    }
+  }
+
+  private static func redistributors(_ tree: DeviceTree?) -> [RedistributorRegion] {
+    do throws(DeviceTreeContentError) {
+      guard let controller = try tree?.interruptController() else { return [] }
+      return controller.redistributors.map {
+        RedistributorRegion(range: $0, stride: controller.redistributorStride)
+      }
+    } catch {
+      // Nor does a kernel find an interrupt controller in such a tree, and so no LPIs.
+      return []
+    }
+  }
+
+  private static func conduit(_ tree: DeviceTree?) -> Lifeline.Conduit {
+    do throws(DeviceTreeContentError) {
+      switch try tree?.psci()?.conduit {
+      case .smc: return .smc
+      case .hvc: return .hvc
+      case nil: return .none
+      }
+    } catch {
+      return .none
+    }
+  }
+}
