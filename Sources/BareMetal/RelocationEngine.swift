@@ -18,8 +18,9 @@ public struct RelocationEngine {
     var moved: UInt64 = 0
     for index in 0..<block.extentCount {
       let extent = block.extent(index)
-      baton_copy_lines(extent.destination, extent.source, extent.size)
-      baton_clean_to_poc(extent.destination, extent.destination &+ extent.size)
+      let destination = extent.destination &+ block.header.destination_offset
+      baton_copy_lines(destination, extent.source &+ block.header.source_offset, extent.size)
+      baton_clean_to_poc(destination, destination &+ extent.size)
       moved &+= extent.size
     }
     return moved

@@ -9,12 +9,31 @@ public struct HandoffBlock: Sendable {
     public var root: PhysicalAddress
     public var tcr: UInt64
     public var mair: UInt64
+    /// The root of the upper range's tables (TTBR1), or nil where it is not used.
+    public var upperRoot: PhysicalAddress?
 
-    public init(root: PhysicalAddress, tcr: UInt64, mair: UInt64) {
+    public init(
+      root: PhysicalAddress, tcr: UInt64, mair: UInt64, upperRoot: PhysicalAddress? = nil
+    ) {
       self.root = root
       self.tcr = tcr
       self.mair = mair
+      self.upperRoot = upperRoot
     }
+  }
+
+  /// How the extents are moved.
+  public enum Strategy: Sendable, Hashable {
+    /// MMU and caches on, through the tables: an extent is read at its source plus `source`, and
+    /// written at its destination plus `destination`, modulo 2^64.
+    case mapped(source: UInt64, destination: UInt64)
+    /// MMU off, at physical addresses, destination lines invalidated first.
+    case uncached
+    /// Not at all: nothing moves, and there are no tables.
+    case none
+
+    /// Through an identity map.
+    public static var identity: Strategy { .mapped(source: 0, destination: 0) }
   }
 
   /// Where the block will lie; a multiple of 8.
@@ -30,6 +49,7 @@ public struct HandoffBlock: Sendable {
   public var el1Layout: Translation?
   /// For EL2's own regime.
   public var el2Layout: Translation?
+  public var strategy: Strategy
   public var extents: [Extent]
   public var pieces: [Piece]
   /// Where the stage leaves its record (`struct baton_handoff_record`): in the device tree, a
@@ -45,7 +65,8 @@ public struct HandoffBlock: Sendable {
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
     arguments: (UInt64, UInt64, UInt64, UInt64), tables: PhysicalRange, granule: Granule,
-    el1Layout: Translation?, el2Layout: Translation?, extents: [Extent], pieces: [Piece],
+    el1Layout: Translation?, el2Layout: Translation?, strategy: Strategy = .identity,
+    extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
     kernelMemorySize: UInt64 = 0, kernelPageSize: Granule? = nil
   ) {
@@ -57,6 +78,7 @@ public struct HandoffBlock: Sendable {
     self.granule = granule
     self.el1Layout = el1Layout
     self.el2Layout = el2Layout
+    self.strategy = strategy
     self.extents = extents
     self.pieces = pieces
     self.record = record
@@ -87,6 +109,15 @@ public struct HandoffBlock: Sendable {
     header.magic = BATON_BLOCK_MAGIC
     header.version = UInt32(BATON_BLOCK_VERSION)
     header.size = UInt32(size)
+    header.fixed_size = UInt32(MemoryLayout<baton_handoff_block>.size)
+    switch strategy {
+    case .mapped(let source, let destination):
+      header.strategy = UInt32(BATON_STRATEGY_MAPPED)
+      header.source_offset = source
+      header.destination_offset = destination
+    case .uncached: header.strategy = UInt32(BATON_STRATEGY_UNCACHED)
+    case .none: header.strategy = UInt32(BATON_STRATEGY_NONE)
+    }
     header.address = address.rawValue
     header.lifeline = lifeline.encoded
     header.entry = entry.rawValue
@@ -142,7 +173,8 @@ public struct HandoffBlock: Sendable {
   private static func encode(_ translation: Translation?) -> baton_translation {
     guard let translation else { return baton_translation() }
     return baton_translation(
-      root: translation.root.rawValue, tcr: translation.tcr, mair: translation.mair)
+      root: translation.root.rawValue, tcr: translation.tcr, mair: translation.mair,
+      upper: translation.upperRoot?.rawValue ?? 0)
   }
 
   private static func append<Value: BitwiseCopyable>(_ value: Value, to words: inout [UInt64]) {

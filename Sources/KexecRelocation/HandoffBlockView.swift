@@ -8,6 +8,8 @@ public struct HandoffBlockView {
   public enum Refusal: Error, Hashable {
     case noMagic(UInt64)
     case unknownVersion(UInt32)
+    case unknownFixedSize(UInt32)
+    case unknownStrategy(UInt32)
     case badSize(UInt32)
     case wrongAddress(UInt64)
     case badExtents
@@ -34,6 +36,12 @@ public struct HandoffBlockView {
     guard header.magic == BATON_BLOCK_MAGIC else { throw .noMagic(header.magic) }
     guard header.version == UInt32(BATON_BLOCK_VERSION) else {
       throw .unknownVersion(header.version)
+    }
+    guard header.fixed_size == UInt32(MemoryLayout<baton_handoff_block>.size) else {
+      throw .unknownFixedSize(header.fixed_size)
+    }
+    guard header.strategy <= UInt32(BATON_STRATEGY_NONE) else {
+      throw .unknownStrategy(header.strategy)
     }
     guard header.size >= UInt32(MemoryLayout<baton_handoff_block>.size),
       header.size <= HandoffBlockView.maximumSize, header.size & 7 == 0

@@ -23,6 +23,10 @@ func stagePrepare(
     do throws(HandoffBlockView.Refusal) { block = try handoff.checkedBlock() } catch {
       throw .block(error)
     }
+    // The others are for who relocates without a stage's tables.
+    guard block.header.strategy == UInt32(BATON_STRATEGY_MAPPED) else {
+      throw .block(.unknownStrategy(block.header.strategy))
+    }
     let regime = Processor.regime
     let registers = try registers(for: block.header, at: regime)
     do throws(TranslationFault) {

@@ -104,6 +104,14 @@ struct Report {
       console.write(": version ")
       console.write(decimal: UInt64(version))
       console.write(" is not known to this stage")
+    case .unknownFixedSize(let size):
+      console.write(": a fixed part of ")
+      console.write(decimal: UInt64(size))
+      console.write(" bytes is not known to this stage")
+    case .unknownStrategy(let strategy):
+      console.write(": strategy ")
+      console.write(decimal: UInt64(strategy))
+      console.write(" is not known to this stage")
     case .badSize(let size):
       console.write(": impossible size ")
       console.write(decimal: UInt64(size))

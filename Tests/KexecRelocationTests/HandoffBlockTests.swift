@@ -21,7 +21,10 @@ struct HandoffBlockTests {
       entry: PhysicalAddress(0x4020_0000), arguments: (0x6000_0000, 0, 0, 0),
       tables: PhysicalRange(PhysicalAddress(0x7003_1000), upTo: PhysicalAddress(0x7003_2000)),
       granule: .size4K, el1Layout: nil,
-      el2Layout: .init(root: PhysicalAddress(0x7003_1000), tcr: 0x8080_0000, mair: 0x4FF),
+      el2Layout: .init(
+        root: PhysicalAddress(0x7003_1000), tcr: 0x8080_0000, mair: 0x4FF,
+        upperRoot: PhysicalAddress(0x7003_1800)),
+      strategy: .mapped(source: 0xFFFF_0000_0000_0000, destination: 0x80_0000_0000),
       extents: [
         try #require(
           Extent(
@@ -66,7 +69,10 @@ struct HandoffBlockTests {
     #expect(header.entry == 0x4020_0000)
     #expect(header.arguments.0 == 0x6000_0000)
     #expect(header.el1_layout.root == 0)
-    #expect(header.el2_layout.mair == 0x4FF)
+    #expect(header.el2_layout.mair == 0x4FF && header.el2_layout.upper == 0x7003_1800)
+    #expect(header.strategy == UInt32(BATON_STRATEGY_MAPPED))
+    #expect(header.source_offset == 0xFFFF_0000_0000_0000)
+    #expect(header.destination_offset == 0x80_0000_0000)
     #expect(Lifeline(header.lifeline) == (try block().lifeline))
     #expect(extent.source == 0x5000_0000 && extent.destination == 0x4020_0000)
     #expect(extent.size == 8192)
@@ -107,6 +113,32 @@ struct HandoffBlockTests {
     #expect(throws: HandoffBlockView.Refusal.unknownVersion(7)) { try check(words) }
   }
 
+  @Test("A fixed part of another size is refused: a newer one and an older one")
+  func fixedSize() throws {
+    let own = UInt64(MemoryLayout<baton_handoff_block>.size)
+    for size in [own + 8, own - 8, 0] {
+      var words = try encoded()
+      words[4] = words[4] & ~0xFFFF_FFFF | size
+      #expect(throws: HandoffBlockView.Refusal.unknownFixedSize(UInt32(size))) { try check(words) }
+    }
+  }
+
+  @Test("A strategy that nobody knows is refused")
+  func strategy() throws {
+    var block = try block()
+    for (strategy, number) in [
+      (HandoffBlock.Strategy.identity, BATON_STRATEGY_MAPPED),
+      (.uncached, BATON_STRATEGY_UNCACHED), (.none, BATON_STRATEGY_NONE),
+    ] {
+      block.strategy = strategy
+      let words = block.encoded(code: code.span, constants: constants.span, tables: tables.span)
+      #expect(try check(words).0.strategy == UInt32(number))
+    }
+    var words = try encoded()
+    words[4] |= 3 << 32
+    #expect(throws: HandoffBlockView.Refusal.unknownStrategy(3)) { try check(words) }
+  }
+
   @Test("Garbage of any kind is refused, never read beyond")
   func garbage() {
     let seed: UInt64 = 0xBA70_0002
@@ -118,6 +150,7 @@ struct HandoffBlockTests {
         words[0] = BATON_BLOCK_MAGIC
         words[1] = UInt64(BATON_BLOCK_VERSION) | UInt64(words[1] >> 54 & ~7) << 32
         words[3] = Self.address.rawValue
+        words[4] = UInt64(MemoryLayout<baton_handoff_block>.size)
       }
       #expect(throws: HandoffBlockView.Refusal.self, "seed \(seed), round \(round)") {
         try check(words)

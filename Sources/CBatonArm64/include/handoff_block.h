@@ -13,12 +13,19 @@
 //          │ × count                       │
 //   size   └───────────────────────────────┘
 //
-// A newer loader may append fields to the fixed part: the arrays are found by their offsets. A
-// change of meaning takes a new version; a stage refuses a version that it does not know.
+// Fields are appended to the fixed part, never moved: whatever the version, magic, version, size,
+// checksum, address, fixed_size and lifeline are found where they are. A stage refuses a version and a
+// fixed part that it does not know, larger (fields that it would ignore) or smaller (fields that it
+// would make up), and a strategy that is not its own. A change of meaning takes a new version.
 #pragma once
 
 #define BATON_BLOCK_MAGIC 0x4b434f4c424e5442ull  // "BTNBLOCK" in memory
-#define BATON_BLOCK_VERSION 1
+#define BATON_BLOCK_VERSION 2
+
+// baton_handoff_block.strategy: how the extents are moved.
+#define BATON_STRATEGY_MAPPED 0    // MMU and caches on, through the tables
+#define BATON_STRATEGY_UNCACHED 1  // MMU off, destination lines invalidated first
+#define BATON_STRATEGY_NONE 2      // nothing moves, and there are no tables
 
 // Bits of baton_lifeline.flags.
 #define BATON_LIFELINE_HALT_ON_FAILURE 0x1
@@ -62,9 +69,10 @@ struct baton_lifeline {
 // How to translate in one family of regimes. EL1&0 and EL2&0 (VHE) share a layout; EL2's own
 // regime has another. Where the loader knows the level, only one of the two is filled in.
 struct baton_translation {
-    uint64_t root;  // TTBR0; 0: not prepared for this family
-    uint64_t tcr;   // TCR_ELx with IPS/PS left 0
+    uint64_t root;   // TTBR0; 0: not prepared for this family
+    uint64_t tcr;    // TCR_ELx with IPS/PS left 0
     uint64_t mair;
+    uint64_t upper;  // TTBR1; 0: not used (TCR.EPD1 set, or a regime without one)
 };
 
 struct baton_array {
@@ -100,6 +108,8 @@ struct baton_handoff_block {
     uint32_t size;       // of the whole block, arrays included, in bytes, a multiple of 8
     uint64_t checksum;   // XXH64: stage code, stage constants, tables, then the block but this field
     uint64_t address;    // where this block lies
+    uint32_t fixed_size; // sizeof(struct baton_handoff_block) of whoever wrote it
+    uint32_t strategy;
     struct baton_lifeline lifeline;
 
     // The last branch.
@@ -125,6 +135,11 @@ struct baton_handoff_block {
 
     // What the next kernel takes from its first byte on, beyond what is loaded.
     uint64_t kernel_memory_size;
+
+    // Added, modulo 2^64, to an extent's physical addresses: the virtual ones at which it is read and
+    // written. 0 where the map is an identity.
+    uint64_t source_offset;
+    uint64_t destination_offset;
 };
 
 // Offsets that the checksum and the tests rely on.
@@ -134,5 +149,6 @@ _Static_assert(sizeof(struct baton_lifeline) == 32, "lifeline layout");
 _Static_assert(sizeof(struct baton_piece) == 48, "piece layout");
 _Static_assert(sizeof(struct baton_extent) == 24, "extent layout");
 _Static_assert(__builtin_offsetof(struct baton_handoff_block, checksum) == 16, "block layout");
+_Static_assert(__builtin_offsetof(struct baton_handoff_block, lifeline) == 40, "block layout");
 _Static_assert(sizeof(struct baton_handoff_block) % 8 == 0, "block alignment");
 #endif
