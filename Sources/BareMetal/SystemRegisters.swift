@@ -46,6 +46,11 @@ enum ID_AA64PFR1_EL1 {
   static var sme: RegisterField { RegisterField(24, width: 4) }
 }
 
+enum MPIDR_EL1 {
+  /// Aff0 to Aff2, Aff3.
+  static var affinity: UInt64 { 0xFF_00FF_FFFF }
+}
+
 /// CPACR_EL1; CPTR_EL2 has this layout where HCR_EL2.E2H is set.
 enum CPACR_EL1 {
   static var fpen: RegisterField { RegisterField(20, width: 2) }

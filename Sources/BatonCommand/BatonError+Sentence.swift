@@ -112,14 +112,21 @@ extension UsageError {
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l only" + help
     case .badValue(let option, let value):
-      option
-        + (option == "--console"
-          ? " takes none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH], not "
-          : " takes reset or halt, not ") + (value.isEmpty ? "nothing" : value)
+      option + " takes " + Self.values(of: option) + ", not "
+        + (value.isEmpty ? "nothing" : value)
     case .badAddress(let option, let value):
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)
     case .emptyBounds: "--mem-min must be below --mem-max"
+    }
+  }
+
+  /// What an option that has few values takes.
+  private static func values(of option: String) -> String {
+    switch option {
+    case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
+    case "--cpus": "a number of CPUs, from 1 on"
+    default: "reset or halt"
     }
   }
 }

@@ -22,6 +22,7 @@ struct CommandOption: Sendable {
     case memoryMinimum
     case memoryMaximum
     case console
+    case processors
   }
 
   let name: Name
@@ -85,6 +86,9 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .console, long: ["console"], argument: "KIND,ADDRESS[,SHIFT,WIDTH]",
         help: "Where the stage writes: pl011, 8250 or none (default: the device tree's)."),
+      CommandOption(
+        name: .processors, long: ["cpus"], argument: "N",
+        help: "Let at most N CPUs verify (default: all, where it is worth it; 1: one alone)."),
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),

@@ -31,6 +31,8 @@ struct Invocation: Hashable, Sendable {
   var memoryMinimum: UInt64 = 0
   /// `--mem-max`: the one above the highest.
   var memoryMaximum = UInt64.max
+  /// `--cpus`: how many CPUs may share the stage's work.
+  var processorLimit = Int.max
 }
 
 /// A command line that makes no sense.
@@ -101,6 +103,9 @@ extension Invocation {
       case .memoryMaximum:
         result.memoryMaximum = try Self.address(value, of: "--mem-max")
         loadOption = "--mem-max"
+      case .processors:
+        result.processorLimit = try Self.count(value, of: "--cpus")
+        loadOption = "--cpus"
       case .console:
         guard let console = ConsoleSpecification(parsing: value.utf8) else {
           throw .badValue(option: "--console", value: value)
@@ -136,6 +141,12 @@ extension Invocation {
     default: if result.answersInJSON { throw .noAnswerInJSON }
     }
     self = result
+  }
+
+  private static func count(_ text: String, of option: String) throws(UsageError) -> Int {
+    guard let first = text.utf8.first, first != UInt8(ascii: "+"), let count = Int(text), count > 0
+    else { throw .badValue(option: option, value: text) }
+    return count
   }
 
   /// A number as kexec-tools takes it: hexadecimal behind 0x, else decimal.

@@ -57,7 +57,12 @@ struct LoadCommand<System: LinuxSystem> {
       initrdSize: initrd.byteCount,
       treeSize: treeSize,
       pieceCount: HandoffPlan.pieceCount(
-        selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize))
+        selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
+      processors: WorkSharing.processors(
+        limit: invocation.processorLimit,
+        work: HandoffPlan.verifiedBytes(
+          selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
+        on: machine, system))
     let blob = try next.serialized(initrd: layout.placement.initrd)
     let plan = kernel.withBytes { kernel in
       // Sound: a span of bytes as the bytes that they are.
@@ -95,10 +100,10 @@ struct LoadCommand<System: LinuxSystem> {
   private func layout(
     machine: Machine, unusable: PhysicalRangeSet, stage: StageImage, header: Arm64Image,
     initrdSize: Int, treeSize: Int,
-    pieceCount: Int
+    pieceCount: Int, processors: [UInt64]
   ) throws(BatonError) -> HandoffLayout {
     do throws(HandoffError) {
-      return try HandoffLayout(
+      var request =
         HandoffLayout.Request(
           stage: stage, regimes: machine.regimes, granule: machine.granule,
           ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
@@ -113,7 +118,9 @@ struct LoadCommand<System: LinuxSystem> {
               textOffset: header.textOffset, memorySize: header.imageSize,
               mayLieAnywhere: header.allowsAnyPlacement, pageSize: header.pageSize),
             initrdSize: UInt64(initrdSize), deviceTreeSize: UInt64(treeSize), controlSize: 0,
-            controlAlignment: StageImage.baseAlignment)))
+            controlAlignment: StageImage.baseAlignment))
+      request.processors = processors
+      return try HandoffLayout(request)
     } catch {
       throw .handoff(error)
     }

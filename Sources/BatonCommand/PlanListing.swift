@@ -12,7 +12,10 @@ enum PlanListing {
       text += String(segment.size) + " bytes\n"
     }
     text += "  verified  " + String(plan.verifiedBytes) + " bytes in " + String(plan.pieces.count)
-    text += " pieces\n"
+    text += " pieces"
+    let processors = plan.layout.processors.count
+    if processors > 1 { text += ", by up to " + String(processors) + " CPUs" }
+    text += "\n"
     text += "  entry " + plan.entry.text + " at " + machine.level.text
     text += ", " + String(plan.layout.tableMemory.size / machine.granule.pageSize)
     text += " pages of translation tables, console "
@@ -33,6 +36,7 @@ enum PlanListing {
       }
       json.member("verifiedBytes", plan.verifiedBytes)
       json.member("pieces", UInt64(plan.pieces.count))
+      json.member("cpus", UInt64(max(1, plan.layout.processors.count)))
       json.member("entry", plan.entry.text)
       json.member("level", machine.level == .unknown ? nil : machine.level.text)
       json.member(

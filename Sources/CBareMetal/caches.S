@@ -5,7 +5,7 @@
 	.section .text.baton_clean_to_poc, "ax"
 	.globl	baton_clean_to_poc
 // x0 = start, x1 = end (exclusive). Cleans every line that the range touches. No barrier: nobody
-// looks before the departure, whose own covers every clean before it.
+// looks before the departure, whose own covers every clean before it, but for a CPU that is started.
 // Invalidated as well: on some Cortex-A53 a clean alone can lose data (errata 819472, 824069,
 // 826319, 827319), and nobody needs these lines in the cache any more.
 baton_clean_to_poc:
@@ -18,4 +18,11 @@ baton_clean_to_poc:
 	add	x0, x0, x2
 	b	1b
 2:	ret
+
+	.section .text.baton_complete_cleaning, "ax"
+	.globl	baton_complete_cleaning
+// Waits until what was cleaned can be seen around the caches.
+baton_complete_cleaning:
+	dsb	sy
+	ret
 #endif

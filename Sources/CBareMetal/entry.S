@@ -65,7 +65,7 @@ stage_entry:
 	bl	stage_execute			// (context); does not return
 	b	baton_halt
 
-// The addresses that the linker script fixes, for Swift.
+// Addresses for Swift, taken PC-relative.
 	.macro address_of function, symbol
 	.section .text.\function, "ax"
 	.globl	\function
@@ -77,6 +77,11 @@ stage_entry:
 
 	address_of baton_stage_base, stage_header
 	address_of baton_stage_block, stage_block
+	address_of baton_stage_vectors, stage_vectors
+	address_of baton_secondary_entry_address, baton_secondary_entry
+	address_of baton_stage_shared_work, stage_shared_work
+	address_of baton_last_smc_address, baton_last_smc
+	address_of baton_last_hvc_address, baton_last_hvc
 	address_of baton_stage_writable_start, stage_writable_start
 	address_of baton_stage_writable_end, stage_writable_end
 #endif

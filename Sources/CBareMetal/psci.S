@@ -2,22 +2,27 @@
 #if defined(__aarch64__)
 	.section .text.baton_smc, "ax"
 	.globl	baton_smc
-// x0 = function, no arguments. Returns x0. Clobbers x1-x17, as a C call may.
+// x0 = function, x1 to x3 = arguments. Returns x0. Clobbers x1-x17, as a C call may.
 baton_smc:
-	mov	x1, xzr
-	mov	x2, xzr
-	mov	x3, xzr
 	smc	#0
 	ret
 
 	.section .text.baton_hvc, "ax"
 	.globl	baton_hvc
 baton_hvc:
-	mov	x1, xzr
-	mov	x2, xzr
-	mov	x3, xzr
 	hvc	#0
 	ret
+
+	.section .text.baton_last_call, "ax"
+	.globl	baton_last_smc
+	.globl	baton_last_hvc
+// As above, for a call that does not come back; where it does, this CPU halts. Branched to, MMU off.
+baton_last_hvc:
+	hvc	#0
+	b	baton_halt
+baton_last_smc:
+	smc	#0
+	b	baton_halt
 
 	.section .text.baton_halt, "ax"
 	.globl	baton_halt

@@ -5,7 +5,8 @@
 	.section .text.baton_translation_on, "ax"
 	.globl	baton_translation_on
 // x0 = struct baton_regime_registers *, x1 = start and x2 = end of the writable section, whole
-// pages. The tables map this code, the section and the caller at their own addresses.
+// pages, or both 0 where nothing was written around the caches (a secondary CPU). The tables map
+// this code, the section and the caller at their own addresses.
 // Everything is in registers before the section's lines go: no memory is touched from there on
 // until the MMU is on.
 // The instruction cache is left alone: it finds lines by their physical address, what was loaded was
@@ -18,12 +19,13 @@ baton_translation_on:
 	// stale lines must be gone before a cached read could find them. Clean lines at most: the
 	// kernel cleaned them, but a speculative read of its own may have brought them back.
 	dsb	sy
+	b	2f
 1:	dc	ivac, x1
 	add	x1, x1, x7
-	cmp	x1, x2
+2:	cmp	x1, x2
 	b.lo	1b
 	dsb	sy
-	branch_at_el2 x9, 2f
+	branch_at_el2 x9, 5f
 	msr	mair_el1, x5
 	msr	tcr_el1, x4
 	// Linux leaves TCR2_ELx.PIE set where it has it: permissions would then come from PIR_ELx, by
@@ -34,12 +36,12 @@ baton_translation_on:
 	msr	ttbr0_el1, x3
 	isb					// TLBs may cache these: before stale entries go
 	tlbi	vmalle1
-	dsb	nsh				// done on this CPU; no other runs
+	dsb	nsh				// done on this CPU; the others do it themselves
 	isb
 	msr	sctlr_el1, x6
 	isb
 	ret
-2:	msr	mair_el2, x5
+5:	msr	mair_el2, x5
 	msr	tcr_el2, x4
 	branch_without_tcr2 x8, 4f
 	msr	S3_4_C2_C0_3, xzr		// TCR2_EL2

@@ -61,6 +61,10 @@ public struct HandoffBlock: Sendable {
   public var kernelMemorySize: UInt64
   /// The size of the next kernel's pages, or nil where it does not say.
   public var kernelPageSize: Granule?
+  /// The CPUs that share the work, by their affinity (MPIDR_EL1); none: the stage works alone.
+  public var processors: [UInt64]
+  /// Where their stacks lie (`ProcessorStacks`); nil where there are none.
+  public var stacks: PhysicalRange?
 
   public init(
     address: PhysicalAddress, lifeline: Lifeline, entry: PhysicalAddress,
@@ -68,7 +72,8 @@ public struct HandoffBlock: Sendable {
     el1Layout: Translation?, el2Layout: Translation?, strategy: Strategy = .identity,
     extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
-    kernelMemorySize: UInt64 = 0, kernelPageSize: Granule? = nil
+    kernelMemorySize: UInt64 = 0, kernelPageSize: Granule? = nil, processors: [UInt64] = [],
+    stacks: PhysicalRange? = nil
   ) {
     self.address = address
     self.lifeline = lifeline
@@ -85,13 +90,18 @@ public struct HandoffBlock: Sendable {
     self.redistributors = redistributors
     self.kernelMemorySize = kernelMemorySize
     self.kernelPageSize = kernelPageSize
+    self.processors = processors
+    self.stacks = stacks
   }
 
   /// The size in bytes of a block with so many elements in its arrays; a multiple of 8.
-  public static func size(extents: Int, pieces: Int, redistributors: Int = 0) -> Int {
+  public static func size(
+    extents: Int, pieces: Int, redistributors: Int = 0, processors: Int = 0
+  ) -> Int {
     MemoryLayout<baton_handoff_block>.size + extents * MemoryLayout<baton_extent>.size
       + pieces * MemoryLayout<baton_piece>.size
       + redistributors * MemoryLayout<baton_redistributors>.size
+      + processors * MemoryLayout<UInt64>.size
   }
 
   /// The block as bytes, its checksum over `stage`, `tables` and itself filled in.
@@ -104,7 +114,8 @@ public struct HandoffBlock: Sendable {
     code: Span<UInt64>, constants: Span<UInt64>, tables tableWords: Span<UInt64>
   ) -> [UInt64] {
     let size = HandoffBlock.size(
-      extents: extents.count, pieces: pieces.count, redistributors: redistributors.count)
+      extents: extents.count, pieces: pieces.count, redistributors: redistributors.count,
+      processors: processors.count)
     var header = baton_handoff_block()
     header.magic = BATON_BLOCK_MAGIC
     header.version = UInt32(BATON_BLOCK_VERSION)
@@ -136,6 +147,12 @@ public struct HandoffBlock: Sendable {
     header.redistributors.offset = UInt32(
       HandoffBlock.size(extents: extents.count, pieces: pieces.count))
     header.redistributors.count = UInt32(redistributors.count)
+    header.processors.offset = UInt32(
+      HandoffBlock.size(
+        extents: extents.count, pieces: pieces.count, redistributors: redistributors.count))
+    header.processors.count = UInt32(processors.count)
+    header.stacks = stacks?.start.rawValue ?? 0
+    header.stacks_size = stacks?.size ?? 0
     header.kernel_memory_size = kernelMemorySize
     header.record = record?.rawValue ?? 0
 
@@ -165,6 +182,7 @@ public struct HandoffBlock: Sendable {
           start: region.range.start.rawValue, size: region.range.size, stride: region.stride ?? 0),
         to: &words)
     }
+    words += processors
     words[Int(BATON_BLOCK_CHECKSUM_OFFSET) / MemoryLayout<UInt64>.size] = BlockChecksum.of(
       code: code, constants: constants, tables: tableWords, block: words.span)
     return words

@@ -15,6 +15,7 @@ public struct HandoffBlockView {
     case badExtents
     case badPieces
     case badRedistributors
+    case badProcessors
     case badTables
     case badRecord(UInt64)
     case badChecksum(expected: UInt64, found: UInt64)
@@ -58,6 +59,15 @@ public struct HandoffBlockView {
       HandoffBlockView.lies(
         header.redistributors, of: MemoryLayout<baton_redistributors>.size, inside: header.size)
     else { throw .badRedistributors }
+    let processors = header.processors
+    guard
+      HandoffBlockView.lies(processors, of: MemoryLayout<UInt64>.size, inside: header.size),
+      processors.count <= UInt32(BATON_MAXIMUM_PROCESSORS),
+      processors.count == 0
+        || PhysicalRange(start: PhysicalAddress(header.stacks), size: header.stacks_size) != nil
+          && header.stacks & 4095 == 0
+          && header.stacks_size >= UInt64(processors.count) * ProcessorStacks.minimumSlot
+    else { throw .badProcessors }
     // The tables lie behind the block: before the checksum has been compared, no other memory is
     // read on the word of the block.
     guard
@@ -116,6 +126,23 @@ public struct HandoffBlockView {
   public var extentCount: Int { Int(header.extents.count) }
   public var pieceCount: Int { Int(header.pieces.count) }
   public var redistributorCount: Int { Int(header.redistributors.count) }
+  public var processorCount: Int { Int(header.processors.count) }
+
+  /// How much all pieces together are, in bytes.
+  public var pieceBytes: UInt64 {
+    var sum: UInt64 = 0
+    for index in 0..<pieceCount { sum &+= UInt64(piece(index).size) }
+    return sum
+  }
+
+  /// The affinity of the CPU at `index`, below `processorCount`.
+  public func processor(_ index: Int) -> UInt64 {
+    precondition(index >= 0 && index < processorCount)
+    // Sound: `init` held the whole array inside the block.
+    return unsafe base.load(
+      fromByteOffset: Int(header.processors.offset) + index * MemoryLayout<UInt64>.size,
+      as: UInt64.self)
+  }
 
   /// The extent at `index`, below `extentCount`.
   public func extent(_ index: Int) -> baton_extent {
@@ -152,6 +179,9 @@ public struct HandoffBlockView {
       guard let taken = PhysicalRange(start: PhysicalAddress(start), end: PhysicalAddress(end))
       else { return true }
       return range.overlaps(taken)
+    }
+    if processorCount > 0, overlaps(header.stacks, header.stacks &+ header.stacks_size) {
+      return true
     }
     let stage = header.address &- 3 * UInt64(STAGE_SECTION_STRIDE)
     if overlaps(stage, header.tables &+ header.table_size) { return true }

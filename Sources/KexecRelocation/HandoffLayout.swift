@@ -13,6 +13,8 @@ public struct HandoffLayout: Sendable {
   public let redistributors: [RedistributorRegion]
   /// The size of the next kernel's pages, or nil where it does not say.
   public let kernelPageSize: Granule?
+  /// The CPUs that share the work, by their affinity; none: the stage works alone.
+  public let processors: [UInt64]
   /// Tables for each regime asked for, sealed where they will lie.
   let tables: [TranslationTables<Sealed>]
 
@@ -29,6 +31,10 @@ public struct HandoffLayout: Sendable {
     public var console: PhysicalRange?
     /// Where the interrupt controller's redistributors are.
     public var redistributors: [RedistributorRegion]
+    /// The CPUs that may share the work, by their affinity (MPIDR_EL1), the one that will enter
+    /// the stage among them; at most `ProcessorStacks.maximumCount`. Where there are fewer than
+    /// two, the stage works alone.
+    public var processors: [UInt64] = []
     /// The pieces that the handoff block will hold.
     public var pieceCount: Int
     /// What is to be placed; the layout fills in the control region's size.
@@ -54,8 +60,12 @@ public struct HandoffLayout: Sendable {
   ///
   /// - Throws: `HandoffError`.
   public init(_ request: Request) throws(HandoffError) {
+    let sharesWork = request.processors.count > 1
+    let stacks = ProcessorStacks(
+      count: sharesWork ? request.processors.count : 0, granule: request.granule)
     let blockSize = HandoffBlock.size(
-      extents: 0, pieces: request.pieceCount, redistributors: request.redistributors.count)
+      extents: 0, pieces: request.pieceCount, redistributors: request.redistributors.count,
+      processors: stacks.count)
     guard blockSize <= HandoffBlockView.maximumSize else {
       throw .tooLarge(pieces: request.pieceCount)
     }
@@ -71,6 +81,7 @@ public struct HandoffLayout: Sendable {
       var placementRequest = request.placement
       placementRequest.controlSize = control.size
       placementRequest.controlAlignment = control.alignment
+      placementRequest.stacksSize = stacks.size
       let placement: Placement
       do throws(PlacementError) { placement = try placementRequest.place() } catch {
         throw .placement(error)
@@ -79,7 +90,8 @@ public struct HandoffLayout: Sendable {
       var needed = 0
       for regime in request.regimes {
         let tables = try HandoffLayout.map(
-          request, regime: regime, placement: placement, blockOffset: control.blockOffset)
+          request, regime: regime, placement: placement, blockOffset: control.blockOffset,
+          stacks: placement.stacks.map { stacks.mapped(from: $0.start) } ?? [])
         needed += tables.pageCount
         building.append(tables)
       }
@@ -92,7 +104,9 @@ public struct HandoffLayout: Sendable {
       self.placement = Placement(
         kernel: placement.kernel, initrd: placement.initrd, deviceTree: placement.deviceTree,
         control: PhysicalRange(
-          placement.control.start, upTo: placement.control.start + self.control.size))
+          placement.control.start, upTo: placement.control.start + self.control.size),
+        stacks: placement.stacks)
+      processors = placement.stacks == nil ? [] : request.processors
       self.granule = request.granule
       self.redistributors = request.redistributors
       kernelPageSize = request.placement.kernel.pageSize
@@ -134,7 +148,8 @@ public struct HandoffLayout: Sendable {
   /// makes the blocks largest. Only the stage's code can be executed, and nothing of the stage but
   /// its writable section can be written.
   private static func map(
-    _ request: Request, regime: TranslationRegime, placement: Placement, blockOffset: UInt64
+    _ request: Request, regime: TranslationRegime, placement: Placement, blockOffset: UInt64,
+    stacks: [PhysicalRange]
   ) throws(HandoffError) -> TranslationTables<Building> {
     let page = request.granule.pageSize
     let base = placement.control.start
@@ -164,11 +179,13 @@ public struct HandoffLayout: Sendable {
     }
     // Holes around the stage, too: a stack that overflows meets one.
     data.subtract(placement.control.alignedOutward(to: page) ?? placement.control)
+    if let place = placement.stacks { data.subtract(place) }
 
     var tables = TranslationTables(regime: regime, granule: request.granule)
     do throws(MappingError) {
       try tables.map(data, as: .data)
       for (range, kind) in parts { try tables.map(Mapping(range, as: kind)) }
+      for stack in stacks { try tables.map(Mapping(stack, as: .data)) }
       if let console = request.console {
         try tables.map(Mapping(console.alignedOutward(to: page) ?? console, as: .device))
       }

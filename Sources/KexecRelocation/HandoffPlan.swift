@@ -41,6 +41,17 @@ public struct HandoffPlan: Sendable {
     return count
   }
 
+  /// How many bytes the stage will compare for segments of these sizes, as above.
+  public static func verifiedBytes(
+    _ selection: PieceSelection, kernel: Int, initrd: Int, deviceTree: Int
+  ) -> UInt64 {
+    var sum = 0
+    for ranges in selection.ranges(ofSegments: [kernel, initrd, deviceTree]) {
+      for range in ranges { sum += range.count }
+    }
+    return UInt64(sum)
+  }
+
   /// Digests the content, writes the handoff block and lists what is to be loaded.
   ///
   /// - Parameters:
@@ -84,7 +95,8 @@ public struct HandoffPlan: Sendable {
       el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
       record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
       redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size,
-      kernelPageSize: layout.kernelPageSize)
+      kernelPageSize: layout.kernelPageSize, processors: layout.processors, stacks: placement.stacks
+    )
     let blockWords = block.encoded(
       code: stage.code.words.span, constants: stage.constants.words.span, tables: tableWords.span)
 

@@ -16,26 +16,17 @@ public struct PieceVerification<Memory: ReadableMemory> {
     self.implementation = implementation
   }
 
-  /// - Returns: the number of bytes compared.
-  /// - Throws: the first piece that is not what was loaded.
-  public func verify() throws(PieceMismatch) -> UInt64 {
-    var verified: UInt64 = 0
-    for index in 0..<block.pieceCount {
-      let piece = block.piece(index)
-      guard
-        let range = PhysicalRange(
-          start: PhysicalAddress(piece.address), size: UInt64(piece.size)),
-        let start = unsafe memory.pointer(to: range)
-      else { throw PieceMismatch(index: index, piece: piece) }
-      // Sound: the memory says that these bytes can be read.
-      let bytes = unsafe RawSpan(
-        _unsafeBytes: UnsafeRawBufferPointer(start: start, count: Int(piece.size)))
-      guard SHA256.digest(of: bytes, using: implementation) == expectedDigest(of: piece) else {
-        throw PieceMismatch(index: index, piece: piece)
-      }
-      verified &+= UInt64(piece.size)
-    }
-    return verified
+  /// Whether the piece at `index`, below the block's `pieceCount`, is what was loaded.
+  public func matches(_ index: Int) -> Bool {
+    let piece = block.piece(index)
+    guard
+      let range = PhysicalRange(start: PhysicalAddress(piece.address), size: UInt64(piece.size)),
+      let start = unsafe memory.pointer(to: range)
+    else { return false }
+    // Sound: the memory says that these bytes can be read.
+    let bytes = unsafe RawSpan(
+      _unsafeBytes: UnsafeRawBufferPointer(start: start, count: Int(piece.size)))
+    return SHA256.digest(of: bytes, using: implementation) == expectedDigest(of: piece)
   }
 
   private func expectedDigest(of piece: baton_piece) -> SHA256Digest {
@@ -44,10 +35,4 @@ public struct PieceVerification<Memory: ReadableMemory> {
       SHA256Digest(bytes: InlineArray { unsafe bytes[$0] })
     }
   }
-}
-
-/// A piece that is not what was loaded.
-public struct PieceMismatch: Error {
-  public let index: Int
-  public let piece: baton_piece
 }

@@ -7,6 +7,8 @@ public struct Placement: Hashable, Sendable {
   public let initrd: PhysicalRange?
   public let deviceTree: PhysicalRange
   public let control: PhysicalRange
+  /// The stacks of the CPUs that share the work; nil where there are none, or no room.
+  public let stacks: PhysicalRange?
 }
 
 /// What has to be placed, and where it may be.
@@ -30,6 +32,8 @@ public struct PlacementRequest: Sendable {
   public var controlSize: UInt64
   /// A power of two, in bytes.
   public var controlAlignment: UInt64
+  /// In bytes; 0 where there are none.
+  public var stacksSize: UInt64 = 0
 
   public init(
     available: PhysicalRangeSet, runningKernel: PhysicalRange?, bounds: PhysicalRange,
@@ -106,8 +110,11 @@ extension PlacementRequest {
     guard
       let control = fromTheMiddle(free, size: controlSize, alignment: controlAlignment, bounds)
     else { throw .noRoomForStage(size: controlSize) }
+    free.subtract(outward(control))
+
     return Placement(
-      kernel: kernelRange, initrd: initrdRange, deviceTree: tree, control: control)
+      kernel: kernelRange, initrd: initrdRange, deviceTree: tree, control: control,
+      stacks: placeStacks(in: free))
   }
 
   private func placeKernel(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
@@ -167,6 +174,12 @@ extension PlacementRequest {
     return candidates.lowestFit(size: size, alignment: alignment, within: upper)
       ?? candidates.highestFit(size: size, alignment: alignment, within: lower)
       ?? candidates.lowestFit(size: size, alignment: alignment, within: bounds)
+  }
+
+  /// Without room for the stacks there is still a stage that works alone.
+  private func placeStacks(in free: PhysicalRangeSet) -> PhysicalRange? {
+    guard stacksSize > 0 else { return nil }
+    return fromTheMiddle(free, size: stacksSize, alignment: pageSize, bounds)
   }
 
   private func outward(_ range: PhysicalRange) -> PhysicalRange {

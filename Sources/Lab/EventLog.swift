@@ -19,6 +19,8 @@ public struct EventLog: Sendable {
     public var kind: Kind
     /// Guest instructions completed, on all CPUs.
     public var instructions: UInt64
+    /// The CPU, by QEMU's number.
+    public var processor: Int
     /// Data accesses made with the caches off, on all CPUs.
     public var uncachedAccesses: UInt64
     /// The exception level, and the program counter; 0 where a byte went to the UART.
@@ -95,10 +97,11 @@ extension EventLog.Event {
     func number(_ index: Int, radix: Int = 10) -> UInt64? {
       index < fields.count ? UInt64(Substring(fields[index]), radix: radix) : nil
     }
-    guard fields.count >= 6, let instructions = number(1), let uncached = number(4) else {
-      return nil
-    }
+    guard fields.count >= 6, let instructions = number(1), let uncached = number(4),
+      let processor = number(2).flatMap(Int.init(exactly:))
+    else { return nil }
     self.instructions = instructions
+    self.processor = processor
     uncachedAccesses = uncached
     pc = 0
     level = 0

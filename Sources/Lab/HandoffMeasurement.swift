@@ -40,10 +40,16 @@ public struct HandoffMeasurement: Sendable {
         log.first(from: bye) { $0.kind == .stageEntry }, "the stage's entry")
       points.append(("Bye! → stage", stage))
       uncachedFrom = stage
-      let on = log.first(from: stage) { $0.switchesTranslation == .on }
+      // The other CPUs switch theirs in between.
+      let processor = log.events[stage].processor
+      let on = log.first(from: stage) {
+        $0.processor == processor && $0.switchesTranslation == .on
+      }
       if let on, on < kernel {
         points.append(("stage: entry → MMU on", on))
-        let off = log.first(from: on) { $0.switchesTranslation == .off }
+        let off = log.first(from: on) {
+          $0.processor == processor && $0.switchesTranslation == .off
+        }
         if let off, off < kernel { points.append(("stage: MMU on → MMU off", off)) }
       }
       points.append(("stage: → jump", kernel))

@@ -89,6 +89,10 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       .init("baton_write_cptr_el2", .isb, at: el2, finds: .sync),
       // What was moved, or written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
+      // What another CPU reads before its MMU is on; and the layout of CPTR, then SIMD and vectors.
+      .init("baton_complete_cleaning", .dsbSY, at: [], finds: .read),
+      .init("baton_secondary_entry", .isb, 0, at: [], finds: .sync),
+      .init("baton_secondary_entry", .isb, 1, at: [], finds: .sync),
       // The stage's own lines, and all cleans before them.
       .init(off, .dcCIVAC, finds: .left),
       .init(off, .dsbSY, finds: .left),

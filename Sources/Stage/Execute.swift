@@ -5,8 +5,8 @@ import CBatonArm64
 import KexecRelocation
 import PhysicalMemory
 
-/// The rest of the stage, MMU and caches on: moves what has to be moved, verifies, says so on one
-/// line, leaves its record and goes.
+/// The rest of the stage, MMU and caches on: moves what has to be moved and verifies, with the other
+/// CPUs' help, says so on one line, leaves its record and goes.
 @c(stage_execute)
 @used
 func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
@@ -28,10 +28,24 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
       entered: unsafe context.pointee.entered, plan: block.header.checksum)
     record.translation_on = translationOn
     let engine = RelocationEngine(block: block)
-    record.bytes_moved = engine.moveExtents()
-    record.moved = Processor.counter
-    do throws(PieceMismatch) { record.bytes_verified = try engine.verifyPieces() } catch {
-      throw .mismatch(error, pieces: block.pieceCount)
+    let secondaries = unsafe SecondaryProcessors(
+      starting: block, conduit: lifeline.conduit, regime: context.pointee.regime,
+      departure: context.pointee.departure)
+    do throws(SecondaryProcessors.Stuck) {
+      record.bytes_moved = engine.moveExtents()
+      try secondaries.wait(until: engine, hasMoved: record.bytes_moved)
+      record.moved = Processor.counter
+      engine.verifyPieces()
+      if engine.mismatch == nil { try secondaries.waitUntilOff() }
+    } catch {
+      throw .processorStuck(error)
+    }
+    if let index = engine.mismatch {
+      throw .mismatch(block.piece(index), index: index, pieces: block.pieceCount)
+    }
+    record.bytes_verified = engine.verifiedBytes
+    guard record.bytes_verified == block.pieceBytes else {
+      throw .processorStuck(secondaries.someone)
     }
     record.verified = Processor.counter
     guard
@@ -39,7 +53,8 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     else { throw .noRoomForReservations }
     Report(lifeline).departure(
       level: Processor.regime.levelName, moved: record.bytes_moved,
-      verified: record.bytes_verified, pieces: block.pieceCount, entry: block.header.entry)
+      verified: record.bytes_verified, pieces: block.pieceCount, processors: secondaries.count + 1,
+      entry: block.header.entry)
     if let place {
       record.left = Processor.counter
       record.write(to: place)

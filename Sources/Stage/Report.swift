@@ -15,7 +15,8 @@ struct Report {
 
   /// What was done, before the jump.
   func departure(
-    level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, entry: UInt64
+    level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, processors: Int,
+    entry: UInt64
   ) {
     var console = Console(lifeline.console)
     console.write("baton: ")
@@ -26,7 +27,9 @@ struct Report {
     console.write(decimal: verified)
     console.write(" bytes in ")
     console.write(decimal: UInt64(pieces))
-    console.write(" pieces; starting ")
+    console.write(" pieces on ")
+    console.write(decimal: UInt64(processors))
+    console.write(processors == 1 ? " CPU; starting " : " CPUs; starting ")
     console.write(hexadecimal: entry)
     console.endLine()
   }
@@ -58,17 +61,21 @@ struct Report {
       console.write(hexadecimal: stuck.table)
     case .noRoomForReservations:
       console.write("the dtb has no room to reserve the tables of LPIs that stay on")
-    case .mismatch(let mismatch, let pieces):
-      console.write(SegmentRole(rawValue: mismatch.piece.segment)?.name ?? "segment")
+    case .mismatch(let piece, let index, let pieces):
+      console.write(SegmentRole(rawValue: piece.segment)?.name ?? "segment")
       console.write(" differs from what was loaded, at ")
-      console.write(hexadecimal: mismatch.piece.address)
+      console.write(hexadecimal: piece.address)
       console.write("..")
-      console.write(hexadecimal: mismatch.piece.address &+ UInt64(mismatch.piece.size))
+      console.write(hexadecimal: piece.address &+ UInt64(piece.size))
       console.write(" (piece ")
-      console.write(decimal: UInt64(mismatch.index + 1))
+      console.write(decimal: UInt64(index + 1))
       console.write(" of ")
       console.write(decimal: UInt64(pieces))
       console.write(")")
+    case .processorStuck(let stuck):
+      console.write("CPU ")
+      console.write(hexadecimal: stuck.processor)
+      console.write(" shares the work and did not finish or go off")
     }
     end(&console)
   }
@@ -127,6 +134,8 @@ struct Report {
       console.write(hexadecimal: address)
     case .badRedistributors:
       console.write(": its redistributors lie outside it")
+    case .badProcessors:
+      console.write(": impossible processors")
     case .badTables:
       console.write(": impossible table range")
     case .badChecksum(let expected, let found):

@@ -1,5 +1,6 @@
 import ArmTranslation
 import BareMetal
+import CBatonArm64
 import KexecRelocation
 
 /// Why the stage does not start the next kernel.
@@ -11,5 +12,6 @@ enum StageFailure: Error {
   case translation(TranslationFault)
   case lpisStuck(LocalityInterrupts.Stuck)
   case noRoomForReservations
-  case mismatch(PieceMismatch, pieces: Int)
+  case mismatch(baton_piece, index: Int, pieces: Int)
+  case processorStuck(SecondaryProcessors.Stuck)
 }

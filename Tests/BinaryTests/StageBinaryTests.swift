@@ -12,10 +12,14 @@ struct StageBinaryTests {
   @Test("Before the MMU is on: no exclusives or atomics, no SIMD, no dc zva")
   func beforeTranslation() throws {
     let stage = try StageBinary()
-    // Exceptions may come while the MMU is off, too.
-    let roots = [try stage.address("stage_entry"), try stage.address("stage_exception_entry")]
+    // Exceptions may come while the MMU is off, too; and another CPU begins with it off.
+    let roots = [
+      try stage.address("stage_entry"), try stage.address("stage_exception_entry"),
+      try stage.address("baton_secondary_entry"),
+    ]
     let reached = try stage.reachable(
-      from: roots, without: [try stage.address("stage_execute")])
+      from: roots,
+      without: [try stage.address("stage_execute"), try stage.address("stage_secondary")])
     // The way there was really followed: into Swift, and up to the switch.
     #expect(reached.contains(try stage.address("stage_prepare")))
     #expect(reached.contains(try stage.address("baton_translation_on")))

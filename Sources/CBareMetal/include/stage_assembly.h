@@ -5,8 +5,17 @@
 // sizeof(struct baton_stage_context), for entry.S.
 #define STAGE_CONTEXT_SIZE 432
 
+// sizeof(struct baton_shared_work), and offsets in it, for secondary.S.
+#define STAGE_SHARED_WORK_SIZE 320
+#define STAGE_SHARED_WORK_SCTLR 24
+#define STAGE_SHARED_WORK_LEVEL 32
+#define STAGE_SHARED_WORK_FEATURES 48
+
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
+#include <stddef.h>
 #include <stdint.h>
+
+#pragma clang assume_nonnull begin
 
 // translation.S: the registers that switch one regime on, in the order in which it loads them.
 struct baton_regime_registers {
@@ -62,18 +71,82 @@ _Static_assert(
     sizeof(struct baton_stage_context) == STAGE_CONTEXT_SIZE && STAGE_CONTEXT_SIZE % 16 == 0,
     "stage context layout");
 
+// What the CPUs of the stage share, in its writable section.
+struct baton_shared_work {
+    // What a secondary CPU takes over from the one that entered the stage. It reads this with its
+    // MMU off: written and cleaned to the point of coherency before it is started, and in cache
+    // lines of its own, so that none of them is dirty then.
+    struct baton_regime_registers regime;
+    uint64_t level;            // CurrentEL
+    uint64_t hcr;              // HCR_EL2, at EL2
+    uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2, SIMD allowed
+    uint64_t conduit;          // for TPIDR_EL0 (exceptions.S)
+    uint64_t unused[8];
+    // From here on read and written with the MMU and the caches on.
+    uint64_t next_run;    // of extents: the next that nobody has taken
+    uint64_t next_piece;
+    uint64_t bytes_moved;
+    uint64_t bytes_verified;
+    uint64_t mismatch;    // a piece that differs: its index plus one
+    uint64_t stack_size;  // of a secondary CPU
+    struct baton_departure departure;  // a secondary CPU's, but for its stack
+    uint64_t padding[4];
+};
+
+_Static_assert(
+    sizeof(struct baton_shared_work) == STAGE_SHARED_WORK_SIZE &&
+        offsetof(struct baton_shared_work, regime.sctlr) == STAGE_SHARED_WORK_SCTLR &&
+        offsetof(struct baton_shared_work, level) == STAGE_SHARED_WORK_LEVEL &&
+        offsetof(struct baton_shared_work, feature_control) == STAGE_SHARED_WORK_FEATURES &&
+        offsetof(struct baton_shared_work, next_run) == 128,
+    "shared work layout");
+
+// secondary.S: `address` is where CPU_ON starts a CPU; x0 is then the top of its stack.
+uint64_t baton_secondary_entry_address(void);
+struct baton_shared_work *baton_stage_shared_work(void);
+
+// Counters that all CPUs change, MMU and caches on.
+static inline uint64_t baton_take(uint64_t *counter) {
+    return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+// What was done before is seen by whoever reads the counter afterwards.
+static inline void baton_complete(uint64_t *counter, uint64_t amount) {
+    __atomic_fetch_add(counter, amount, __ATOMIC_RELEASE);
+}
+
+static inline void baton_publish(uint64_t *place, uint64_t value) {
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+}
+
+static inline uint64_t baton_completed(const uint64_t *counter) {
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
+// One turn of a wait for other CPUs.
+static inline void baton_pause(void) {
+    __asm__ volatile("yield" : : : "memory");
+}
+
 // caches.S, copy.S
 void baton_clean_to_poc(uint64_t start, uint64_t end);
+void baton_complete_cleaning(void);
 void baton_copy_lines(uint64_t destination, uint64_t source, uint64_t size);
 
 // psci.S
-uint64_t baton_smc(uint64_t function);
-uint64_t baton_hvc(uint64_t function);
+uint64_t baton_smc(uint64_t function, uint64_t, uint64_t, uint64_t);
+uint64_t baton_hvc(uint64_t function, uint64_t, uint64_t, uint64_t);
+// Where a CPU ends: the call's function and arguments are in x0 to x3.
+uint64_t baton_last_smc_address(void);
+uint64_t baton_last_hvc_address(void);
 _Noreturn void baton_halt(void);
 
-// The linker script's addresses, taken PC-relative.
+// entry.S: addresses, taken PC-relative.
 uint64_t baton_stage_base(void);
 uint64_t baton_stage_block(void);
+uint64_t baton_stage_vectors(void);
 uint64_t baton_stage_writable_start(void);
 uint64_t baton_stage_writable_end(void);
+
+#pragma clang assume_nonnull end
 #endif

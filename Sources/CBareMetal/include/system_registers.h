@@ -12,6 +12,7 @@
     }
 
 BATON_READER(current_el, CurrentEL)
+BATON_READER(mpidr_el1, mpidr_el1)
 BATON_READER(hcr_el2, hcr_el2)
 BATON_READER(cntvct_el0, cntvct_el0)
 BATON_READER(cntfrq_el0, cntfrq_el0)

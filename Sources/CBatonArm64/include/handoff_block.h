@@ -11,6 +11,8 @@
 //          ├───────────────────────────────┤  redistributors.offset
 //          │ struct baton_redistributors   │
 //          │ × count                       │
+//          ├───────────────────────────────┤  processors.offset
+//          │ uint64_t × count              │
 //   size   └───────────────────────────────┘
 //
 // Fields are appended to the fixed part, never moved: whatever the version, magic, version, size,
@@ -40,8 +42,14 @@
 #define BATON_PSCI_SMC 1
 #define BATON_PSCI_HVC 2
 
-// PSCI's function number (Arm DEN 0022).
+// PSCI's function numbers (Arm DEN 0022).
+#define BATON_PSCI_CPU_OFF 0x84000002
+#define BATON_PSCI_CPU_ON 0xC4000003
+#define BATON_PSCI_AFFINITY_INFO 0xC4000004
 #define BATON_PSCI_SYSTEM_RESET 0x84000009
+
+// The most that baton_handoff_block.processors may hold.
+#define BATON_MAXIMUM_PROCESSORS 64
 
 // baton_piece.segment
 #define BATON_SEGMENT_KERNEL 0
@@ -140,6 +148,14 @@ struct baton_handoff_block {
     // written. 0 where the map is an identity.
     uint64_t source_offset;
     uint64_t destination_offset;
+
+    // The CPUs that share the work, by their affinity (MPIDR_EL1.Aff0 to Aff3), the one that enters
+    // the stage among them; at most BATON_MAXIMUM_PROCESSORS. None: it works alone.
+    struct baton_array processors;
+    // Their stacks: memory that nothing was loaded into, in as many equal slots as there are
+    // processors. The upper half of a slot is the stack; the lower half is not mapped.
+    uint64_t stacks;
+    uint64_t stacks_size;
 };
 
 // Offsets that the checksum and the tests rely on.

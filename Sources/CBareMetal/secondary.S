@@ -1,0 +1,69 @@
+// A secondary CPU's way into the stage, and what all CPUs share.
+#if defined(__aarch64__)
+#include "include/stage_assembly.h"
+#include "levels.inc"
+
+	.section .bss.stage_shared_work, "aw", %nobits
+	.balign	128
+	.globl	stage_shared_work
+// struct baton_shared_work
+stage_shared_work:
+	.space	STAGE_SHARED_WORK_SIZE
+
+	.section .text.baton_secondary_entry, "ax"
+	.globl	baton_secondary_entry
+// Entry, by PSCI CPU_ON: MMU and data cache off, interrupts masked; at EL2 with HCR_EL2.E2H clear,
+// whatever the CPU that entered the stage runs with, or at EL1; every register but x0 unknown.
+// x0 = the top of this CPU's stack, of which no line is used before the MMU is on.
+//
+// Memory is only read until then, and only what was loaded or is clean to the point of coherency.
+baton_secondary_entry:
+	msr	daifset, #0xf
+	adrp	x19, stage_shared_work
+	add	x19, x19, :lo12:stage_shared_work
+	adrp	x8, stage_vectors
+	add	x8, x8, :lo12:stage_vectors
+	ldp	x10, x11, [x19, #STAGE_SHARED_WORK_LEVEL]	// CurrentEL, HCR_EL2
+	ldp	x12, x13, [x19, #STAGE_SHARED_WORK_FEATURES]	// and the conduit
+	msr	tpidr_el0, x13
+	branch_at_el2 x9, 1f
+	b	3f
+1:	msr	vbar_el2, x8
+	msr	tpidr_el2, xzr			// nothing is being reported (exceptions.S)
+	cmp	x10, #(2 << 2)
+	b.eq	2f
+	// The other CPU was entered at EL1: down there, with nothing trapped. SCTLR_EL1 is unknown
+	// until it is written.
+	mov	x11, #(1 << 31)			// HCR_EL2.RW: EL1 is AArch64
+	msr	hcr_el2, x11
+	mov	x11, #0x33ff			// CPTR_EL2: RES1; TZ stays set
+	msr	cptr_el2, x11
+	ldr	x11, [x19, #STAGE_SHARED_WORK_SCTLR]
+	mov	x13, #0x1005			// M, C, I
+	bic	x11, x11, x13
+	msr	sctlr_el1, x11
+	mov	x11, #0x3c5			// SPSR_EL2: EL1h, everything masked
+	msr	spsr_el2, x11
+	adr	x11, 3f
+	msr	elr_el2, x11
+	eret
+2:	msr	hcr_el2, x11
+	isb					// E2H chooses the layout of what follows
+	msr	cptr_el2, x12
+	b	4f
+3:	msr	vbar_el1, x8
+	msr	tpidr_el1, xzr
+	msr	cpacr_el1, x12
+4:	isb
+	msr	spsel, #1
+	mov	sp, x0
+	mov	x29, xzr
+	mov	x30, xzr
+	mov	x0, x19				// begins with struct baton_regime_registers
+	mov	x1, xzr
+	mov	x2, xzr
+	bl	baton_translation_on
+	mov	x0, sp
+	bl	stage_secondary			// (top of the stack); does not return
+	b	baton_halt
+#endif

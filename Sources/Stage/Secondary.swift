@@ -1,0 +1,13 @@
+import BareMetal
+import KexecRelocation
+
+/// The stage on another CPU, from secondary.S, MMU and caches on.
+@c(stage_secondary)
+@used
+func stageSecondary(stackTop: UInt64) -> Never {
+  do throws(HandoffBlockView.Refusal) {
+    SecondaryProcessor.run(try loadedHandoff().block(), stackTop: stackTop)
+  } catch {
+    Report(findLifeline()).fail(.block(error))
+  }
+}
