@@ -56,7 +56,7 @@ let package = Package(
 
     .target(
       name: "HardwareDescription",
-      dependencies: ["PhysicalMemory", "BootFormats", "KexecRelocation"],
+      dependencies: ["PhysicalMemory", "BootFormats", "KexecRelocation", "CBatonArm64"],
       swiftSettings: embeddable),
 
     // relay's policy and its heap: bare metal, and the host for their tests.

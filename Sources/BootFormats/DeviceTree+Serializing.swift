@@ -10,13 +10,25 @@ extension DeviceTree {
   public func serialized(room: Int = 0) throws(DeviceTreeError) -> [UInt8] {
     var structure: [UInt8] = []
     var strings: [UInt8] = []
-    var stringOffsets: [[UInt8]: UInt32] = [:]
+    // In ascending order of names. No dictionary: bare metal has neither random seeds nor floating
+    // point for one.
+    var known: [(name: [UInt8], offset: UInt32)] = []
 
     /// The property's name in the strings block; each is there once.
     func offset(of name: [UInt8]) -> UInt32 {
-      if let known = stringOffsets[name] { return known }
+      var lower = 0
+      var upper = known.count
+      while lower < upper {
+        let middle = (lower + upper) / 2
+        if known[middle].name.lexicographicallyPrecedes(name) {
+          lower = middle + 1
+        } else {
+          upper = middle
+        }
+      }
+      if lower < known.count, known[lower].name == name { return known[lower].offset }
       let offset = UInt32(truncatingIfNeeded: strings.count)
-      stringOffsets[name] = offset
+      known.insert((name, offset), at: lower)
       strings.append(contentsOf: name)
       strings.append(0)
       return offset

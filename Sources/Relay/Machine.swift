@@ -21,6 +21,13 @@ struct Machine {
   /// What the boot loader gave as initial RAM disk.
   let payload: PhysicalRange?
 
+  /// What relay itself needs as long as it runs.
+  var live: PhysicalRangeSet {
+    var live = PhysicalRangeSet([RelayImage.range, treePlace])
+    if let payload { live.insert(payload) }
+    return live
+  }
+
   init(tree: DeviceTree, at place: PhysicalRange, hardware: Hardware) {
     self.tree = tree
     treePlace = place

@@ -39,6 +39,11 @@ func relayMain(tree address: UInt64, context: UnsafeMutablePointer<relay_context
     // Sound: entry.S reserved the context on its stack.
     settle(options.level, tree: address, departure: unsafe context.pointee.departure)
     machine.describe(options)
+    switch options.action {
+    case .boot(let system):
+      boot(system, options, on: machine, departure: unsafe context.pointee.departure)
+    default: break
+    }
     fail("nothing to do: give relay.boot=, relay.bench or relay.hibernate on the command line")
   }
 }

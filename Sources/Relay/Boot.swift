@@ -1,0 +1,80 @@
+import ArmTranslation
+import BareMetal
+import BootDigests
+import BootFormats
+import CBareMetal
+import CRelay
+import CStageImage
+import KexecRelocation
+import PhysicalMemory
+import RelayLoading
+
+/// `relay.boot=`: loads the payload's kernel, and enters the stage that relocates it.
+func boot(
+  _ system: RelocationSystem, _ options: RelayOptions, on machine: Machine,
+  departure: baton_departure
+) -> Never {
+  do throws(RelayFailure) {
+    guard let place = machine.payload, !place.isEmpty else { throw .payload("there is none") }
+    guard machine.mappable.contains(place) else {
+      throw .payload("it does not lie in this machine's memory")
+    }
+    let payload = try withBytes(of: place) { bytes throws(RelayFailure) in
+      try Payload(parsing: bytes)
+    }
+    let kernel = try KernelLoad(
+      payload, tree: machine.tree,
+      commandLine: options.nextCommandLine.isEmpty ? nil : options.nextCommandLine,
+      available: machine.available, loader: RelayImage.range)
+    var free = machine.available.subtracting(machine.live)
+    for segment in kernel.segments { free.subtract(segment.destination) }
+    free.subtract(kernel.placement.kernel)
+    let load = try RelayLoad(
+      kernel.segments,
+      try request(
+        system, options, on: machine, free: free, entry: kernel.placement.kernel.start,
+        arguments: (kernel.placement.deviceTree.start.rawValue, 0, 0, 0), record: kernel.record,
+        entrySize: kernel.placement.kernel.size, entryPageSize: kernel.pageSize),
+      layout: options.layout, into: BareMemory())
+    say(
+      "\(system.name), \(options.granule.relayName), \(options.layout.name): \(load.pages) pages, "
+        + "\(load.extents) extents, \(load.tablePages) table pages; "
+        + "entering the stage at \(load.stageEntry.rawValue.hex)")
+    leave(to: load.stageEntry, departure)
+  } catch {
+    fail(error.sentence)
+  }
+}
+
+/// What is the same for everything that relay loads.
+func request(
+  _ system: RelocationSystem, _ options: RelayOptions, on machine: Machine, free: PhysicalRangeSet,
+  entry: PhysicalAddress, arguments: (UInt64, UInt64, UInt64, UInt64),
+  record: PhysicalAddress? = nil, entrySize: UInt64 = 0, entryPageSize: Granule? = nil
+) throws(RelayFailure) -> RelayLoad.Request {
+  guard Processor.hasGranule(shift: UInt32(options.granule.shift)) else {
+    throw .granule(StaticText(options.granule.relayName))
+  }
+  let stage: StageImage
+  do throws(StageImage.Malformed) {
+    // Sound: the array and its size are constants of this program.
+    stage = try unsafe StageImage(
+      UnsafeRawBufferPointer(start: baton_stage_image(), count: baton_stage_image_size()))
+  } catch {
+    throw .stage(error)
+  }
+  return RelayLoad.Request(
+    system: system, regime: options.level == .drop ? .el1 : Processor.regime,
+    granule: options.granule, lifeline: lifeline, redistributors: machine.redistributors,
+    mappable: machine.mappable, free: free,
+    digests: Processor.hasSHA256 ? .armv8 : .portable, stage: stage, entry: entry,
+    arguments: arguments, record: record, entrySize: entrySize, entryPageSize: entryPageSize)
+}
+
+/// Switches MMU and caches off and enters what lies at `entry`, with the level's registers as they
+/// were found.
+func leave(to entry: PhysicalAddress, _ departure: baton_departure) -> Never {
+  var departure = departure
+  departure.entry = entry.rawValue
+  unsafe baton_leave(&departure)
+}

@@ -1,0 +1,71 @@
+import ArmTranslation
+import BootFormats
+import KexecRelocation
+import PhysicalMemory
+
+/// Why relay does not relocate. Nothing has been changed by then but pages that are given back.
+public enum RelayFailure: Error, Sendable, Hashable {
+  /// What is wrong with the payload.
+  case payload(StaticText)
+  case image(ImageError)
+  case tree(DeviceTreeError)
+  case treeContent
+  case placement(PlacementError)
+  /// A page was wanted, and there was none.
+  case noMemory(pages: Int)
+  case stage(StageImage.Malformed)
+  /// Something would be mapped twice, or beyond the tables' reach.
+  case mapping(MappingError)
+  case tableMemory(TableMemoryError)
+  case notInMemory(PhysicalRange)
+  /// The control region would be larger than the stage can take.
+  case tooLarge(bytes: UInt64)
+  case granule(StaticText)
+}
+
+extension RelayFailure {
+  public var sentence: String {
+    switch self {
+    case .payload(let text): "payload: \(text.text)"
+    case .image(let error): "payload's kernel: " + error.sentence
+    case .tree: "payload's device tree cannot be read"
+    case .treeContent: "payload's device tree has reserved memory that makes no sense"
+    case .placement(let error): error.sentence
+    case .noMemory(let pages): "no memory: \(pages) pages had been taken when there was no other"
+    case .stage: "the stage inside relay is damaged"
+    case .mapping: "the transitional tables cannot be built: something would be mapped twice"
+    case .tableMemory: "the transitional tables do not fit their place"
+    case .notInMemory(let range):
+      "0x\(String(range.start.rawValue, radix: 16)) is not in this machine's memory"
+    case .tooLarge(let bytes): "the control region would take \(bytes) bytes, more than it may"
+    case .granule(let name): "this CPU has no pages of \(name.text)"
+    }
+  }
+}
+
+extension ImageError {
+  var sentence: String {
+    switch self {
+    case .tooShort(let size): "\(size) bytes are no arm64 Image"
+    case .notAnImage(let format): "not an arm64 Image, but \(format.noun)"
+    case .bigEndian: "it is big-endian"
+    case .imageSizeZero: "its header does not say how much memory it needs"
+    case .outOfRange: "its header asks for more memory than there can be"
+    case .longerThanImage: "it is longer than its header says it is in memory"
+    case .truncated(let size, let expected): "\(size) bytes of \(expected) are there"
+    }
+  }
+}
+
+extension PlacementError {
+  var sentence: String {
+    switch self {
+    case .noRoomForKernel(let size): "no room for the kernel's \(size) bytes"
+    case .noRoomForInitrd(let size): "no room for the ramdisk's \(size) bytes"
+    case .noRoomForDeviceTree(let size): "no room for the device tree's \(size) bytes"
+    case .noRoomForStage(let size): "no room for \(size) bytes of control pages"
+    case .deviceTreeTooLarge(let size): "a device tree of \(size) bytes is larger than 2 MiB"
+    case .textOffsetNotPageAligned: "the kernel's text offset is no multiple of a page"
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import ArmTranslation
+import BootDigests
+import KexecRelocation
+import PhysicalMemory
+
+/// A program loaded as kernels load one: its pages scattered over memory, an extent for each run,
+/// the stage with tables and block in control pages. Everything is in memory; what is left is to
+/// enter the stage.
+public struct RelayLoad: Sendable {
+  /// How to load.
+  public struct Request: Sendable {
+    public var system: RelocationSystem
+    /// The regime that the stage will run in.
+    public var regime: TranslationRegime
+    public var granule: Granule
+    public var lifeline: Lifeline
+    public var redistributors: [RedistributorRegion]
+    /// What may be mapped cacheable.
+    public var mappable: PhysicalRangeSet
+    /// What may hold sources and control pages: no destination, and nothing that the loader needs.
+    public var free: PhysicalRangeSet
+    public var digests: SHA256.Implementation
+    public var stage: StageImage
+    /// The next program's first instruction, and its x0 to x3.
+    public var entry: PhysicalAddress
+    public var arguments: (UInt64, UInt64, UInt64, UInt64)
+    /// Where the stage leaves its record, in a device tree among the segments.
+    public var record: PhysicalAddress?
+    /// What the next program needs from `entry` on, in bytes.
+    public var entrySize: UInt64
+    public var entryPageSize: Granule?
+
+    public init(
+      system: RelocationSystem, regime: TranslationRegime, granule: Granule, lifeline: Lifeline,
+      redistributors: [RedistributorRegion], mappable: PhysicalRangeSet, free: PhysicalRangeSet,
+      digests: SHA256.Implementation, stage: StageImage, entry: PhysicalAddress,
+      arguments: (UInt64, UInt64, UInt64, UInt64), record: PhysicalAddress? = nil,
+      entrySize: UInt64 = 0, entryPageSize: Granule? = nil
+    ) {
+      self.system = system
+      self.regime = regime
+      self.granule = granule
+      self.lifeline = lifeline
+      self.redistributors = redistributors
+      self.mappable = mappable
+      self.free = free
+      self.digests = digests
+      self.stage = stage
+      self.entry = entry
+      self.arguments = arguments
+      self.record = record
+      self.entrySize = entrySize
+      self.entryPageSize = entryPageSize
+    }
+  }
+
+  /// The stage with its block and tables.
+  public let control: PhysicalRange
+  public let pages: Int
+  public let extents: Int
+  public let tablePages: Int
+  /// What building extents, tables and block took, copying and digesting apart.
+  public let buildTicks: UInt64
+
+  /// Where the stage is entered.
+  public var stageEntry: PhysicalAddress { control.start }
+
+  /// Loads `segments`.
+  ///
+  /// - Throws: `RelayFailure`; every page that was taken from `supply` is given back.
+  public init<Memory: LoaderMemory>(
+    _ segments: [LoadSegment], _ request: Request, layout: SourceLayout, failingRequest: Int? = nil,
+    into memory: Memory
+  ) throws(RelayFailure) {
+    let page = request.granule.pageSize
+    var pageCount = 0
+    for segment in segments { pageCount += Int((segment.size + page - 1) / page) }
+    let pieceCount = PieceCount.of(segments)
+    // The control region first, so large as it can become: the scattered pages leave no room.
+    let reserve =
+      (HandoffBlock.size(
+        extents: pageCount, pieces: pieceCount, redistributors: request.redistributors.count)
+        + 0x80_0000) & ~0x1F_FFFF
+    let everywhere = PhysicalRange(PhysicalAddress(page), upTo: PhysicalAddress(1 << 48))
+    guard
+      let region = request.free.highestFit(
+        size: UInt64(reserve), alignment: 2 << 20, within: everywhere)
+    else { throw .noMemory(pages: 0) }
+    var free = request.free
+    free.subtract(region)
+    var supply = PageSupply(free, pageSize: page, layout: layout)
+    supply.failingRequest = failingRequest
+
+    var ticks = memory.ticks
+    var build: UInt64 = 0
+    var extents: [Extent] = []
+    var touched = PhysicalRangeSet()
+    for segment in segments {
+      var offset: UInt64 = 0
+      while offset < segment.size {
+        guard let source = supply.take() else { throw .noMemory(pages: supply.outstanding) }
+        let target = segment.start + offset
+        if let last = extents.last, last.source.end == source, last.destination.end == target,
+          let longer = Extent(
+            source: last.source.start, destination: last.destination.start, size: last.size + page)
+        {
+          extents[extents.count - 1] = longer
+        } else if let extent = Extent(source: source, destination: target, size: page) {
+          extents.append(extent)
+        }
+        offset += page
+      }
+    }
+    touched = Self.hulls(of: extents, in: request.mappable)
+    build += memory.ticks - ticks
+
+    for extent in extents { Self.fill(extent, segments, memory) }
+    let pieces = Self.pieces(segments, extents, request.digests, memory)
+
+    ticks = memory.ticks
+    var stage = request.stage
+    stage.setLifeline(request.lifeline)
+    let blockSize = HandoffBlock.size(
+      extents: extents.count, pieces: pieces.count, redistributors: request.redistributors.count)
+    let base = region.start
+    var tablePages = 8
+    while true {
+      let control = ControlRegion(
+        stage: stage, blockSize: blockSize, tablePages: tablePages, granule: request.granule)
+      guard control.size <= region.size else { throw .tooLarge(bytes: control.size) }
+      let place = PhysicalRange(base, upTo: base + control.size)
+      let building = try Self.map(request, touched: touched, control: control, at: place)
+      guard building.pageCount <= tablePages else {
+        tablePages = building.pageCount
+        continue
+      }
+      let tables: TranslationTables<Sealed>
+      do throws(TableMemoryError) {
+        tables = try building.seal(
+          in: PhysicalRange(base + control.tableOffset, upTo: place.end))
+      } catch {
+        throw .tableMemory(error)
+      }
+      let translation = HandoffBlock.Translation(
+        root: tables.root, tcr: tables.control.tcr, mair: tables.control.mair)
+      let block = HandoffBlock(
+        address: base + control.blockOffset, lifeline: request.lifeline, entry: request.entry,
+        arguments: request.arguments, tables: tables.memory, granule: request.granule,
+        el1Layout: request.regime == .el2 ? nil : translation,
+        el2Layout: request.regime == .el2 ? translation : nil, extents: extents, pieces: pieces,
+        record: request.record, redistributors: request.redistributors,
+        kernelMemorySize: request.entrySize, kernelPageSize: request.entryPageSize)
+      let blockWords = block.encoded(
+        code: stage.code.words.span, constants: stage.constants.words.span,
+        tables: tables.words.span)
+      // Sound, all: words have no padding.
+      memory.write(unsafe stage.code.words.span.bytes, at: base + stage.code.offset)
+      memory.write(unsafe stage.constants.words.span.bytes, at: base + stage.constants.offset)
+      let writable = base + stage.writable.offset
+      memory.clear(PhysicalRange(writable, upTo: writable + stage.writable.memorySize))
+      memory.write(unsafe blockWords.span.bytes, at: base + control.blockOffset)
+      memory.write(unsafe tables.words.span.bytes, at: tables.memory.start)
+      memory.clean(place)
+      self.control = place
+      self.tablePages = building.pageCount
+      break
+    }
+    pages = pageCount
+    self.extents = extents.count
+    buildTicks = build + memory.ticks - ticks
+  }
+}
