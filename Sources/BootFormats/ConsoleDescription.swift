@@ -8,7 +8,7 @@ public struct ConsoleDescription: Sendable, Hashable {
     case pl011
     /// The SBSA Generic UART, a PL011 without what sets it up: `arm,sbsa-uart`.
     case sbsaUART
-    /// 8250 and its descendants: `ns16550a` and the like. Register n lies at n << `registerShift`
+    /// 8250 and its descendants: `ns16550a` and the like, a Raspberry Pi's mini UART. Register n lies at n << `registerShift`
     /// and is accessed with `accessWidth` bytes: 1, 2 or 4.
     case ns16550(registerShift: Int, accessWidth: Int)
   }
@@ -46,6 +46,9 @@ extension DeviceTree {
       kind = .pl011
     } else if isCompatible(node, with: "arm,sbsa-uart") {
       kind = .sbsaUART
+    } else if isCompatible(node, with: "brcm,bcm2835-aux-uart") {
+      // The BCM283x's mini UART (BCM2835 ARM Peripherals, 2.2): an 8250's registers, a word each.
+      kind = .ns16550(registerShift: 2, accessWidth: 4)
     } else if is8250(node) {
       let shift = try number("reg-shift", of: node, otherwise: 0)
       let width = try number("reg-io-width", of: node, otherwise: 1)

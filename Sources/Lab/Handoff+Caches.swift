@@ -3,19 +3,9 @@ extension Handoff {
   ///
   /// - Parameter log: the file that the model writes to (`CacheLog`).
   public func runObservingCaches(in workspace: Workspace, log: String) async throws -> GuestRun {
-    try await HostFile.withTemporaryDirectory { directory in
-      var machine = try await prepare(in: directory, workspace)
-      machine.plugin = .init(
-        library: try workspace.cachePlugin(), log: log, stage: try workspace.stage())
-      let console = HandoffConsole(ownUserland: secondInitrd != nil) { _ in }
-      return try await machine.run(line: { line, guest in
-        switch console.read(line) {
-        case .nothing: break
-        case .type(let text): try await guest.send(text)
-        case .end: await guest.end()
-        }
-      })
-    }
+    try await runUnmeasured(
+      in: workspace,
+      plugin: .init(library: try workspace.cachePlugin(), log: log, stage: try workspace.stage()))
   }
 }
 

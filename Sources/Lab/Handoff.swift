@@ -37,7 +37,7 @@ public struct Handoff: Sendable {
   }
 
   /// The second kernel's command line.
-  public var commandLine: String { Machine.consoleArguments + " " + token }
+  public var commandLine: String { machine.board.consoleArguments + " " + token }
 
   /// The machine with what it boots, put into `directory`.
   public func prepare(in directory: String, _ workspace: Workspace) async throws -> Machine {

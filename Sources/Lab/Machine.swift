@@ -21,6 +21,29 @@ public struct Machine: Sendable {
     case v3 = 3
   }
 
+  /// What the machine is as a whole.
+  public enum Board: Sendable, CaseIterable {
+    /// QEMU's own: everything below can be chosen.
+    case virt
+    /// Four Cortex-A53 without PSCI, entered at EL2, with 1 GiB; the console is the mini UART, an
+    /// 8250 whose registers are words. Nothing below can be chosen but what is booted.
+    case raspberryPi3
+
+    /// Whether the machine switches itself off when it is asked to.
+    var switchesOff: Bool { self == .virt }
+
+    /// What every kernel of the lab is told: say everything, from the first moment, on the UART.
+    ///
+    /// A Raspberry Pi's CPUs cannot be switched off again: one that may have no other may restart.
+    public var consoleArguments: String {
+      switch self {
+      case .virt: "earlycon loglevel=7 console=ttyAMA0"
+      case .raspberryPi3: "earlycon loglevel=7 console=ttyS1,115200 nr_cpus=1"
+      }
+    }
+  }
+
+  public var board = Board.virt
   public var level = Level.el2
   /// QEMU's name of the CPU, or nil for the level's own.
   public var cpu: String?
@@ -33,7 +56,10 @@ public struct Machine: Sendable {
   /// The first kernel's Image, or nil where a saved guest is resumed.
   public var kernel: String?
   public var initrd: String?
-  public var commandLine = Machine.consoleArguments
+  /// What the first kernel is told beside the board's arguments for its console.
+  public var commandLine = ""
+  /// The first kernel's device tree, where it is not QEMU's own.
+  public var deviceTree: String?
   /// The lab's plugin, where guest instructions are to be counted.
   public var plugin: Plugin?
   /// A saved guest to resume instead of booting.
@@ -46,9 +72,6 @@ public struct Machine: Sendable {
   public var timeLimit = Duration.seconds(120)
 
   public init() {}
-
-  /// What every kernel of the lab is told: say everything, from the first moment, on the UART.
-  public static let consoleArguments = "earlycon loglevel=7 console=ttyAMA0"
 
   /// The lab's plugin and its arguments.
   public struct Plugin: Sendable {
@@ -68,13 +91,8 @@ public struct Machine: Sendable {
   /// QEMU's arguments. The control channel is a pair of files: `control + ".in"`, where QEMU reads
   /// its commands, and `control + ".out"`, where it writes what happened.
   func arguments(control: String) -> [String] {
-    var result = [
-      "-M",
-      "virt,gic-version=\(gic.rawValue),its=\(hasITS ? "on" : "off")"
-        + ",virtualization=\(level == .el1 ? "off" : "on")",
-      "-cpu", cpu ?? level.cpu,
-      "-smp", "\(processors)",
-      "-m", "\(memory)",
+    var result = boardArguments
+    result += [
       "-nic", "none",
       "-display", "none", "-monitor", "none", "-serial", "stdio",
       "-no-reboot",
@@ -83,7 +101,11 @@ public struct Machine: Sendable {
       "-chardev", "file,id=control,path=\(control).out,input-path=\(control).in",
       "-mon", "chardev=control,mode=control",
     ]
-    if let kernel { result += ["-kernel", kernel, "-append", commandLine] }
+    if let kernel {
+      let words = board.consoleArguments + (commandLine.isEmpty ? "" : " " + commandLine)
+      result += ["-kernel", kernel, "-append", words]
+    }
+    if let deviceTree { result += ["-dtb", deviceTree] }
     if let initrd { result += ["-initrd", initrd] }
     if let savedState { result += ["-incoming", "file:" + savedState] }
     if let debugSocket { result += ["-gdb", "unix:\(debugSocket),server=on,wait=off"] }
@@ -94,5 +116,21 @@ public struct Machine: Sendable {
       result += ["-plugin", option]
     }
     return result
+  }
+
+  private var boardArguments: [String] {
+    switch board {
+    case .virt:
+      [
+        "-M",
+        "virt,gic-version=\(gic.rawValue),its=\(hasITS ? "on" : "off")"
+          + ",virtualization=\(level == .el1 ? "off" : "on")",
+        "-cpu", cpu ?? level.cpu,
+        "-smp", "\(processors)",
+        "-m", "\(memory)",
+      ]
+    // The first port is the PL011.
+    case .raspberryPi3: ["-M", "raspi3b", "-serial", "null"]
+    }
   }
 }

@@ -103,7 +103,7 @@ enum Userland {
         { echo dev; echo proc; echo sys; busybox find bin init lab; } |
           busybox cpio -o -H newc >next.cpio
         baton -l lab/kernel --initrd=next.cpio \
-          --append="\(Machine.consoleArguments) lab.turn=$((turn + 1))" && baton -e
+          --append="\(Machine.Board.virt.consoleArguments) lab.turn=$((turn + 1))" && baton -e
         echo "lab: still here: $?"
         busybox poweroff -f
 

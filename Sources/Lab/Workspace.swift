@@ -23,6 +23,11 @@ public struct Workspace: Sendable {
     try existing(cache + "/guest/kernels/\(series)/vmlinuz", remedy: "make setup-all")
   }
 
+  /// The device tree of a board, as Debian's kernel has it.
+  public func deviceTree(_ name: String) throws(LabError) -> String {
+    try existing(cache + "/guest/device-trees/\(name).dtb", remedy: "make setup-all")
+  }
+
   /// A static arm64 busybox.
   public func busybox() throws(LabError) -> String {
     try existing(cache + "/guest/busybox/busybox", remedy: "make setup")

@@ -94,7 +94,7 @@ struct DeviceTreeLookupTests {
   func translation() throws {
     let uart = try #require(tree.node(at: "/soc/bridge/uart@0"))
     #expect(try tree.physicalRanges(of: uart) == [range(0x8010_0010, 0x100)])
-    let serial = try #require(tree.node(at: "/soc/serial"))
+    let serial = try #require(tree.node(at: "/soc/serial@7e215040"))
     #expect(try tree.physicalRanges(of: serial) == [range(0xf_fe21_5040, 0x100)])
     let lost = try #require(tree.node(at: "/soc/lost"))
     #expect(throws: DeviceTreeContentError.notTranslatable(node: lost)) {
@@ -222,6 +222,8 @@ struct ConsoleTests {
     let serial = try #require(try console("/soc/serial@7e215040:115200"))
     #expect(serial.kind == .ns16550(registerShift: 2, accessWidth: 4))
     #expect(serial.registers == range(0xf_fe21_5040, 0x100))
+    let mini = try #require(try console("/soc/serial@7e215140"))
+    #expect(mini.kind == .ns16550(registerShift: 2, accessWidth: 4))
     let offset = try #require(try console("/soc/bridge/uart"))
     #expect(offset.kind == .ns16550(registerShift: 0, accessWidth: 1))
     #expect(offset.registers == range(0x8010_0030, 0xe0))

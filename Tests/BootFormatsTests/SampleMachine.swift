@@ -56,6 +56,7 @@ let sampleMachine = """
       serial@7e215040 {
         compatible = "ns16550a"; reg = <0x7e215040 0x100>; reg-shift = <2>; reg-io-width = <4>;
       };
+      serial@7e215140 { compatible = "brcm,bcm2835-aux-uart"; reg = <0x7e215140 0x40>; };
       uart@1000 { compatible = "arm,sbsa-uart"; reg = <0x1000 0x1000>; };
       lost@40000000 { compatible = "arm,pl011"; reg = <0x40000000 0x1000>; };
       bridge@100000 {

@@ -1,0 +1,33 @@
+import Lab
+import Testing
+
+/// Consoles that QEMU's `virt` does not have.
+@Suite struct ConsoleTests {
+  /// A Raspberry Pi 3's console is an 8250 whose registers are words: the stage has that from the
+  /// tree, and its line comes out between the two kernels'. The board has no PSCI either, and the
+  /// level at which it was booted is told by nothing.
+  @Test func theStageWritesToARaspberryPis8250() async throws {
+    let workspace = Workspace()
+    var handoff = try Handoff(debian: "6.1-full", in: workspace)
+    handoff.machine.board = .raspberryPi3
+    handoff.machine.deviceTree = try workspace.deviceTree("bcm2837-rpi-3-b")
+    handoff.machine.timeLimit = .seconds(240)
+    let token = handoff.token
+    let run = try await GuestSlots.shared.withGuest { [handoff] in
+      try await handoff.runUnmeasured(in: workspace)
+    }
+    func index(_ text: String, after start: Int = -1) throws -> Int {
+      try #require(
+        run.lines.indices.first { $0 > start && run.lines[$0].contains(text) },
+        "no “\(text)”: \(run.lastLines)")
+    }
+    _ = try index(
+      "console 8250 at 0x00003f215040, register shift 2, access width 4, PSCI by nothing")
+    _ = try index("baton: warning: no PSCI in the device tree")
+    let bye = try index("Bye!")
+    let stage = try index("baton: EL2, MMU and caches on: moved 0 bytes, verified ", after: bye)
+    let kernel = try index("Booting Linux", after: stage)
+    let userland = try index("lab: second userland", after: kernel)
+    #expect(try index(token, after: userland) > userland)
+  }
+}
