@@ -89,15 +89,15 @@ public enum Baton {
 
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
     try LoadPermission.require(system)
+    let record = LoadRecord.takeAway(system)
     do throws(Errno) {
       // Sound: a list of no segments is never read.
       try unsafe system.kexecLoad(
         entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
     } catch {
+      LoadRecord.putBack(record, system)
       throw .unload(error)
     }
-    // A record that outlives this is no danger: the kernel says that the slot is empty.
-    do throws(Errno) { try system.remove(LoadRecord.path) } catch { return }
   }
 
   private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
@@ -110,6 +110,9 @@ public enum Baton {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
     }
     system.sync()
-    throw .reboot(system.rebootIntoLoadedKernel())
+    let failure = system.rebootIntoLoadedKernel()
+    // It did not start, and nobody is to ask later whether it arrived.
+    do throws(Errno) { try system.remove(StartRecord.path) } catch {}
+    throw .reboot(failure)
   }
 }

@@ -13,7 +13,7 @@ extension BatonError {
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
       .tooLittleMemory:
       .noRoom
-    case .notRoot, .loadDisabled, .lockedDown: .notPermitted
+    case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
     case .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays: .unsupported
     case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
     case .load(.noMemory): .noRoom
@@ -55,15 +55,19 @@ extension BatonError {
     case .pageSizeLacking(let path, let granule, let cpu):
       path + ": a kernel with pages of " + granule.text + ", which this CPU (" + String(cpu)
         + ") lacks; give one with pages of 4K"
-    case .cpuStays(let cpu, let online):
-      String(online) + " CPUs are online and firmware cannot switch " + cpu
-        + " off (no PSCI), so the kernel refuses kexec; boot with maxcpus=1 to use it"
+    // With maxcpus=1 the others stay possible, and that is what the kernel looks at.
+    case .cpuStays(let cpu, let possible):
+      "this kernel may have " + String(possible) + " CPUs and firmware cannot switch " + cpu
+        + " off (no PSCI), so it refuses kexec; boot with nr_cpus=1 to use it"
     case .tooLittleMemory(let needed, let available):
       "loading takes " + String(needed >> 10) + " KiB of memory and " + String(available >> 10)
         + " KiB are available; stop programs or give a smaller initrd"
     case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
     case .loadDisabled:
       "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"
+    case .loadsUsedUp(let name):
+      "this boot's loads are used up (sysctl kernel." + String(name)
+        + ", which counts unloading, too): no more until the next boot"
     case .lockedDown:
       "this kernel is locked down and loads signed images only, by kexec_file_load(2); "
         + "see /sys/kernel/security/lockdown"

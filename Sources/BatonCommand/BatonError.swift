@@ -22,12 +22,14 @@ enum BatonError: Error {
   case treeContent(String)
   /// The Image at this path has pages that this CPU lacks.
   case pageSizeLacking(String, Granule, cpu: StaticString)
-  /// So many CPUs are online, and this one cannot be switched off.
-  case cpuStays(String, online: Int)
+  /// The kernel may have so many CPUs, and this one cannot be switched off.
+  case cpuStays(String, possible: Int)
   /// Bytes that loading takes, and those that are free.
   case tooLittleMemory(needed: UInt64, available: UInt64)
   case notRoot
   case loadDisabled
+  /// The sysctl of this name allows no more calls in this boot.
+  case loadsUsedUp(StaticString)
   case lockedDown
   case noKexec
   case load(Errno)

@@ -21,7 +21,15 @@ enum CheckReport {
     line("console", survey.lifeline.console.text)
     line("PSCI", "by " + survey.lifeline.conduit.text)
     line("lockdown", survey.lockdown ?? "not built in")
-    line("loading", survey.isLoadDisabled ? "switched off (kernel.kexec_load_disabled)" : "allowed")
+    line(
+      "loading",
+      survey.isLoadDisabled
+        ? "switched off (kernel.kexec_load_disabled)"
+        : "allowed"
+          + (survey.loadsLeft.map {
+            ", " + String($0)
+              + " more in this boot, unloading included (kernel.kexec_load_limit_reboot)"
+          } ?? ""))
     var regions: [String] = []
     for range in survey.crashKernel.ranges { regions.append(range.text) }
     line("crashkernel", regions.isEmpty ? "none" : joined(regions))
@@ -45,6 +53,7 @@ enum CheckReport {
       json.member("psci", survey.lifeline.conduit == .none ? nil : survey.lifeline.conduit.text)
       json.member("lockdown", survey.lockdown)
       json.member("loadDisabled", survey.isLoadDisabled)
+      json.member("loadsLeft", survey.loadsLeft)
       let regions = survey.crashKernel.ranges
       json.member("crashKernel", objects: regions.count) { json, index in
         json.member("address", regions[index].start.text)

@@ -14,6 +14,8 @@ struct HostSurvey {
   /// The mode in force, nil where the kernel has no lockdown.
   let lockdown: String?
   let isLoadDisabled: Bool
+  /// Calls that the kernel still takes in this boot; nil where it sets no limit.
+  let loadsLeft: UInt64?
   let crashKernel: PhysicalRangeSet
   /// Why `--load` would fail here; the first is the one that it would give.
   private(set) var obstacles: [BatonError]
@@ -27,6 +29,7 @@ struct HostSurvey {
     hasSHA256Instructions = system.hasSHA256Instructions
     lockdown = KernelFlags.lockdownMode(system)
     isLoadDisabled = KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system)
+    loadsLeft = KernelFlags.loadsLeft(.normal, system)
     obstacles = LoadPermission.obstacles(system)
     do throws(BatonError) {
       let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
@@ -36,7 +39,7 @@ struct HostSurvey {
       warnings = machine.warnings
       if machine.tree == nil { obstacles.append(.file(Machine.treePath, .noSuchFile)) }
       if let cpu = Suitability.stayingCPU(machine.tree, system) {
-        obstacles.append(.cpuStays(cpu.name, online: cpu.online))
+        obstacles.append(.cpuStays(cpu.name, possible: cpu.possible))
       }
     } catch {
       level = Machine.level(system, timers: nil)

@@ -37,6 +37,14 @@ enum KernelFlags {
     }
   }
 
+  /// How many more calls of kexec_load(2) the kernel takes for a slot in this boot, unloading
+  /// included (6.3 and later: `kexec_load_limit_reboot`, `_panic`); nil where it sets no limit.
+  static func loadsLeft<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) -> UInt64? {
+    let name = slot == .normal ? "reboot" : "panic"
+    // -1 is no limit, and no number here.
+    return line("/proc/sys/kernel/kexec_load_limit_" + name, system).flatMap { UInt64($0) }
+  }
+
   /// What tells this boot from every other.
   static func bootID<System: LinuxSystem>(_ system: System) -> String? {
     line("/proc/sys/kernel/random/boot_id", system)

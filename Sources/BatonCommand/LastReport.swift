@@ -12,22 +12,44 @@ enum LastReport {
     let start = JSONRecord(path: StartRecord.path, system)
     let record = HandoffRecord(system)
     let expected = start?.number("planDigest")
-    let arrived: Bool
-    if let record {
-      arrived = expected == nil || expected == record.planDigest
-    } else {
-      arrived = false
+    let told = start?.string("outcome").flatMap { StartRecord.Outcome(rawValue: $0) }
+    let isExpected = record.map { expected == $0.planDigest } ?? false
+    // What started this kernel is its own to tell, unless -e noted another and nobody has told yet
+    // what became of that.
+    let arrivedHere = record != nil && (isExpected || expected == nil || told != nil)
+    let arrived = arrivedHere || told == .arrived
+    if let start, expected != nil, told == nil || (isExpected && told != .arrived) {
+      do throws(Errno) {
+        try StartRecord.note(arrived ? .arrived : .didNotArrive, of: start, system)
+      } catch {
+        // Who may not write may still ask.
+        if system.isRoot {
+          system.write(
+            "baton: warning: " + StartRecord.path + ": " + error.text
+              + ": later boots will not know of this\n", to: .standardError)
+        }
+      }
     }
-    // The counter runs on through the handoff; only that of the same handoff is comparable.
-    let phases =
-      record.map {
-        arrived ? Self.phases(of: $0, started: start?.number("counter")) : []
-      } ?? []
-    system.write(
-      json
-        ? self.json(arrived, expected, record, phases) : text(arrived, expected, record, phases),
-      to: .standardOutput)
+    let answer = Answer(
+      arrived: arrived, isEarlier: arrived && !arrivedHere, expected: expected,
+      record: arrivedHere || !arrived ? record : nil,
+      // The counter runs on through the handoff; only that of the same handoff is comparable.
+      phases: arrivedHere
+        ? record.map {
+          phases(of: $0, started: isExpected ? start?.number("counter") : nil)
+        } ?? [] : [])
+    system.write(json ? self.json(answer) : text(answer), to: .standardOutput)
     return arrived ? .success : .negative
+  }
+
+  private struct Answer {
+    let arrived: Bool
+    /// In a boot before this one.
+    let isEarlier: Bool
+    /// The plan that `-e` noted.
+    let expected: UInt64?
+    let record: HandoffRecord?
+    let phases: [Phase]
   }
 
   private static func phases(of record: HandoffRecord, started: UInt64?) -> [Phase] {
@@ -50,16 +72,18 @@ enum LastReport {
     ]
   }
 
-  private static func text(
-    _ arrived: Bool, _ expected: UInt64?, _ record: HandoffRecord?, _ phases: [Phase]
-  ) -> String {
-    guard let record, arrived else {
-      guard let expected else { return "no handoff is on record here\n" }
+  private static func text(_ answer: Answer) -> String {
+    if answer.isEarlier, let expected = answer.expected {
+      return "arrived: plan " + JSONText.hexadecimal(expected)
+        + ", in a boot before this one; nothing newer is on record\n"
+    }
+    guard let record = answer.record, answer.arrived else {
+      guard let expected = answer.expected else { return "no handoff is on record here\n" }
       return "did not arrive: this kernel was not started by plan "
         + JSONText.hexadecimal(expected) + ", which baton -e was about to start\n"
     }
     var text = "arrived: plan " + JSONText.hexadecimal(record.planDigest) + "\n"
-    for phase in phases {
+    for phase in answer.phases {
       var line = "  " + String(phase.label)
       line += String(repeating: " ", count: max(1, 26 - line.utf8.count))
       if let microseconds = phase.microseconds {
@@ -75,17 +99,17 @@ enum LastReport {
       + String(record.bytesVerified) + " bytes\n"
   }
 
-  private static func json(
-    _ arrived: Bool, _ expected: UInt64?, _ record: HandoffRecord?, _ phases: [Phase]
-  ) -> String {
-    JSONText.object { json in
-      json.member("arrived", arrived)
-      json.member("expectedPlan", expected.map { JSONText.hexadecimal($0) })
+  private static func json(_ answer: Answer) -> String {
+    let record = answer.record
+    return JSONText.object { json in
+      json.member("arrived", answer.arrived)
+      json.member("earlierBoot", answer.isEarlier)
+      json.member("expectedPlan", answer.expected.map { JSONText.hexadecimal($0) })
       json.member("plan", record.map { JSONText.hexadecimal($0.planDigest) })
       json.member(
         "microseconds",
         object: { json in
-          for phase in phases { json.member(phase.key, phase.microseconds) }
+          for phase in answer.phases { json.member(phase.key, phase.microseconds) }
         })
       json.member("bytesMoved", record?.bytesMoved)
       json.member("bytesVerified", record?.bytesVerified)

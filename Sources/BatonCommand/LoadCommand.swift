@@ -78,12 +78,14 @@ struct LoadCommand<System: LinuxSystem> {
           : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
+    let older = LoadRecord.takeAway(system)
     do throws(Errno) {
       try kernel.withBytes { kernel throws(Errno) in
         try SegmentLoader.load(
           plan, kernel: kernel, initrd: initrd, deviceTree: blob, system: system)
       }
     } catch {
+      LoadRecord.putBack(older, system)
       throw .load(error)
     }
     let record = LoadRecord.json(

@@ -18,6 +18,9 @@ enum LoadPermission {
     if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) {
       result.append(.loadDisabled)
     }
+    if KernelFlags.loadsLeft(.normal, system) == 0 {
+      result.append(.loadsUsedUp("kexec_load_limit_reboot"))
+    }
     if KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
     return result
   }

@@ -30,6 +30,24 @@ enum LoadRecord {
     }
   }
 
+  /// Takes the record away before what it describes may change, so that whatever ends this process
+  /// then, none is left that is wrong.
+  ///
+  /// - Returns: its content, for `putBack` where nothing was changed.
+  static func takeAway<System: LinuxSystem>(_ system: System) -> [UInt8]? {
+    let content: [UInt8]?
+    do throws(Errno) { content = try system.read(path) } catch { content = nil }
+    // One that cannot be removed cannot be replaced either; that warns.
+    do throws(Errno) { try system.remove(path) } catch { return content }
+    return content
+  }
+
+  static func putBack<System: LinuxSystem>(_ content: [UInt8]?, _ system: System) {
+    guard let content else { return }
+    // Without it --status knows less, but nothing wrong.
+    do throws(Errno) { try system.replace(path, with: content) } catch { return }
+  }
+
   /// The record of what is loaded now, nil where something else loaded it.
   static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
     guard KernelFlags.isLoaded(.normal, system),

@@ -43,6 +43,12 @@ struct Machine {
       warnings.append(
         "/proc/interrupts does not tell the exception level: tables for EL1 and EL2 are loaded")
     }
+    // LPA2, where pages are of 4K; with 64K 52 bits are no fifth level.
+    if granule != .size64K, system.has52BitAddresses {
+      warnings.append(
+        "this kernel uses 52-bit addresses (LPA2): Linux 6.12 dies of that in its own kexec_load, "
+          + "whoever calls it; boot with arm64.nolva")
+    }
     // The running kernel's tree describes the hardware; one that was given does so too.
     let description = tree ?? nextTree
     let hardware = Hardware(description)

@@ -12,7 +12,7 @@ enum Suitability {
     _ image: Arm64Image, path: String, on machine: Machine, _ system: System
   ) throws(BatonError) -> [String] {
     if let cpu = stayingCPU(machine.tree, system) {
-      throw .cpuStays(cpu.name, online: cpu.online)
+      throw .cpuStays(cpu.name, possible: cpu.possible)
     }
     guard let pageSize = image.pageSize, pageSize != machine.granule else { return [] }
     if let model = CPUModel.running(system), model.lacks(pageSize) {
@@ -33,13 +33,13 @@ enum Suitability {
     throw .tooLittleMemory(needed: needed, available: available)
   }
 
-  /// A CPU that firmware cannot switch off, where more than one is online: the kernel refuses to
-  /// restart then (arm64's machine_kexec_prepare). Nil where there is none or the tree has no CPUs,
-  /// as with ACPI.
+  /// A CPU that firmware cannot switch off, where the kernel may have more than one, online or not:
+  /// it refuses to restart then (arm64's machine_kexec_prepare). Nil where there is none or the tree
+  /// has no CPUs, as with ACPI.
   static func stayingCPU<System: LinuxSystem>(
     _ tree: DeviceTree?, _ system: System
-  ) -> (name: String, online: Int)? {
-    guard let tree, let online = system.onlineCPUCount, online > 1,
+  ) -> (name: String, possible: Int)? {
+    guard let tree, let possible = system.possibleCPUCount ?? system.onlineCPUCount, possible > 1,
       let cpus = tree.node(at: "/cpus")
     else { return nil }
     let hasPSCI =
@@ -47,7 +47,7 @@ enum Suitability {
     for cpu in tree.children(of: cpus)
     where tree.property("device_type", of: cpu)?.contains("cpu") ?? false {
       let isByPSCI = tree.property("enable-method", of: cpu)?.contains("psci") ?? false
-      if !isByPSCI || !hasPSCI { return (tree.name(of: cpu), online) }
+      if !isByPSCI || !hasPSCI { return (tree.name(of: cpu), possible) }
     }
     return nil
   }

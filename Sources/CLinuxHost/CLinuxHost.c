@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,8 @@ long linux_read(int descriptor, void *buffer, size_t size) {
 
 long linux_write(int descriptor, const void *buffer, size_t size) {
     long count;
+    // Beyond the process's limit a write fails with EFBIG, and does not end the process.
+    signal(SIGXFSZ, SIG_IGN);
     do {
         count = write(descriptor, buffer, size);
     } while (count < 0 && errno == EINTR);
@@ -91,7 +94,10 @@ long linux_replace_file(const char *path, const void *content, size_t size) {
         *slash = '/';
     }
     memcpy(name + length, ".new", sizeof ".new");
-    int descriptor = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    // What is written is always a file of our own making: never one, or a link, that was there. A
+    // write that was interrupted may have left one.
+    unlink(name);
+    int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (descriptor < 0) return -errno;
     long status = 0;
     for (size_t written = 0; status == 0 && written < size;) {
@@ -150,6 +156,20 @@ long linux_random(void *buffer, size_t size) {
 uint32_t linux_effective_user(void) { return geteuid(); }
 
 size_t linux_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+int linux_has_52_bit_addresses(void) {
+#if defined(__aarch64__)
+    // Linux gives addresses beyond 48 bits only where it is asked for one, and has them.
+    size_t size = linux_page_size();
+    void *wanted = (void *)(1ul << 50);
+    void *found = mmap(wanted, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) return 0;
+    munmap(found, size);
+    return (uint64_t)found >= 1ul << 48;
+#else
+    return 0;
+#endif
+}
 
 int linux_has_sha2(void) {
 #if defined(__aarch64__)

@@ -21,6 +21,9 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
   public static let notDirectory = Errno(rawValue: 20)  // ENOTDIR
   public static let isDirectory = Errno(rawValue: 21)  // EISDIR
   public static let invalidArgument = Errno(rawValue: 22)  // EINVAL
+  public static let fileTooLarge = Errno(rawValue: 27)  // EFBIG
+  public static let noSpace = Errno(rawValue: 28)  // ENOSPC
+  public static let readOnlyFileSystem = Errno(rawValue: 30)  // EROFS
   public static let noSuchSystemCall = Errno(rawValue: 38)  // ENOSYS
   public static let addressNotAvailable = Errno(rawValue: 99)  // EADDRNOTAVAIL
 
@@ -36,6 +39,9 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     case .notDirectory: "Not a directory"
     case .isDirectory: "Is a directory"
     case .invalidArgument: "Invalid argument"
+    case .fileTooLarge: "File too large"
+    case .noSpace: "No space left on device"
+    case .readOnlyFileSystem: "Read-only file system"
     case .noSuchSystemCall: "Function not implemented"
     case .addressNotAvailable: "Cannot assign requested address"
     default: "Error"

@@ -9,6 +9,9 @@ extension LinuxSystem {
   /// How many CPUs are online, or nil where the kernel does not say.
   public var onlineCPUCount: Int? { onlineCPUs?.count }
 
+  /// How many CPUs this kernel may ever have, or nil where it does not say.
+  public var possibleCPUCount: Int? { cpus("possible")?.count }
+
   /// The affinity (MPIDR_EL1.Aff0 to Aff3) of the CPUs that are online, in the kernel's own order,
   /// as far as the device tree gives them: `reg` of their nodes (Linux
   /// Documentation/devicetree/bindings/arm/cpus.yaml). Empty where it has none, as with ACPI.
@@ -32,9 +35,12 @@ extension LinuxSystem {
     return affinities
   }
 
-  /// The numbers of the CPUs that are online. The file is a list of numbers and ranges: `0-3,5`.
-  private var onlineCPUs: [UInt64]? {
-    guard let line = firstLine(of: "/sys/devices/system/cpu/online") else { return nil }
+  private var onlineCPUs: [UInt64]? { cpus("online") }
+
+  /// The numbers of the CPUs that are `online` or `possible`. The file is a list of numbers and
+  /// ranges: `0-3,5`.
+  private func cpus(_ file: String) -> [UInt64]? {
+    guard let line = firstLine(of: "/sys/devices/system/cpu/" + file) else { return nil }
     var cpus: [UInt64] = []
     for part in line.split(separator: UInt8(ascii: ",")) {
       let ends = part.split(separator: UInt8(ascii: "-"))

@@ -18,7 +18,7 @@ public enum OutputStream: Sendable, Hashable {
 public protocol LinuxSystem {
   /// The whole content of a small file, such as those in /proc and /sys, which have no size.
   ///
-  /// - Throws: what open(2) or read(2) say.
+  /// - Throws: what open(2) or read(2) say; `Errno.fileTooLarge` for more than 16 MiB.
   func read(_ path: String) throws(Errno) -> [UInt8]
 
   /// A file of any size, mapped. See `MappedFile.init(path:)`.
@@ -57,6 +57,9 @@ public protocol LinuxSystem {
 
   /// The running kernel's page size in bytes.
   var pageSize: UInt64 { get }
+
+  /// Whether processes of this kernel may have virtual addresses of 52 bits.
+  var has52BitAddresses: Bool { get }
 
   /// Whether this CPU has the SHA-256 instructions, as the kernel says.
   var hasSHA256Instructions: Bool { get }

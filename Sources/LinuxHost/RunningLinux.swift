@@ -15,15 +15,16 @@ public struct RunningLinux: LinuxSystem {
     defer { linux_close(descriptor) }
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while content.count < Self.readLimit {
+    while true {
       let count = unsafe chunk.withUnsafeMutableBytes {
         unsafe linux_read(descriptor, $0.baseAddress, $0.count)
       }
       guard count >= 0 else { throw Errno(failure: count) }
-      guard count > 0 else { break }
+      guard count > 0 else { return content }
+      // The beginning of a file is not the file.
+      guard content.count + count <= Self.readLimit else { throw .fileTooLarge }
       content += chunk[..<count]
     }
-    return content
   }
 
   public func map(_ path: String) throws(Errno) -> MappedFile {
@@ -95,6 +96,8 @@ public struct RunningLinux: LinuxSystem {
   public var isRoot: Bool { linux_effective_user() == 0 }
 
   public var pageSize: UInt64 { UInt64(linux_page_size()) }
+
+  public var has52BitAddresses: Bool { linux_has_52_bit_addresses() != 0 }
 
   public var hasSHA256Instructions: Bool { linux_has_sha2() != 0 }
 }

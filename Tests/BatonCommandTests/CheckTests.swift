@@ -45,6 +45,31 @@ import Testing
     #expect(linux.complaints == "")
   }
 
+  @Test(arguments: [("-1", nil), ("2", 2), ("0", 0)] as [(String, Int?)])
+  func `A limit of loads is told, and where it is used up nothing works`(
+    limit: String, left: Int?
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/proc/sys/kernel/kexec_load_limit_reboot"] = Array((limit + "\n").utf8)
+    let status = Baton.run(["--check", "--json"], system: linux)
+    #expect(status == (left == 0 ? .notPermitted : .success))
+    #expect(try answer(linux)["loadsLeft"] as? Int == left)
+    _ = Baton.run(["--check"], system: linux)
+    #expect(
+      linux.output.contains("loading       allowed, \(limit) more in this boot") == (left != nil))
+  }
+
+  @Test(arguments: [(4096, true), (16384, true), (65536, false)] as [(UInt64, Bool)])
+  func `A kernel with 52-bit addresses that needs a fifth level for them is warned of`(
+    pageSize: UInt64, isWarned: Bool
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.pageSize = pageSize
+    linux.has52BitAddresses = true
+    #expect(Baton.run(["--check"], system: linux) == .success)
+    #expect(linux.output.contains("boot with arm64.nolva") == isWarned)
+  }
+
   @Test func `A kernel without kexec cannot do it`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/kexec_loaded"] = nil

@@ -19,6 +19,8 @@ final class FakeLinux: LinuxSystem {
   var files: [String: [UInt8]] = [:]
   /// What reading or mapping a path fails with.
   var fileFailures: [String: Errno] = [:]
+  /// What replacing one fails with.
+  var replaceFailures: [String: Errno] = [:]
   var kexecLoadFailure: Errno?
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
@@ -27,6 +29,12 @@ final class FakeLinux: LinuxSystem {
   var isRoot = true
   var pageSize: UInt64 = 4096
   var hasSHA256Instructions = false
+  var has52BitAddresses = false
+
+  /// Called where `reboot(2)` has its effect.
+  var onReboot: (FakeLinux) -> Void = { _ in }
+  /// Called where `kexec_load(2)` has its effect.
+  var onKexecLoad: (FakeLinux) -> Void = { _ in }
 
   private(set) var effects: [Effect] = []
   private(set) var output = ""
@@ -43,7 +51,7 @@ final class FakeLinux: LinuxSystem {
   }
 
   func replace(_ path: String, with content: [UInt8]) throws(Errno) {
-    if let failure = fileFailures[path] { throw failure }
+    if let failure = fileFailures[path] ?? replaceFailures[path] { throw failure }
     files[path] = content
   }
 
@@ -70,6 +78,7 @@ final class FakeLinux: LinuxSystem {
       unsafe copies.append(
         Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
     }
+    onKexecLoad(self)
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
     if let kexecLoadFailure { throw kexecLoadFailure }
   }
@@ -79,6 +88,7 @@ final class FakeLinux: LinuxSystem {
   }
 
   func rebootIntoLoadedKernel() -> Errno {
+    onReboot(self)
     effects.append(.reboot)
     return rebootFailure
   }

@@ -48,6 +48,25 @@ import Testing
     #expect(linux.files[Self.loaded] == before)
   }
 
+  @Test(arguments: [["-l", "/boot/Image"], ["-u"]])
+  func `While the slot changes there is no record of it: this process may end then`(
+    command: [String]
+  ) throws {
+    let linux = try loadedMachine()
+    var seen: [Bool] = []
+    linux.onKexecLoad = { seen.append($0.files[Self.loaded] != nil) }
+    #expect(Baton.run(command, system: linux) == .success)
+    #expect(seen == [false])
+  }
+
+  @Test func `An unload that is refused leaves the record`() throws {
+    let linux = try loadedMachine()
+    let before = linux.files[Self.loaded]
+    linux.kexecLoadFailure = .busy
+    #expect(Baton.run(["-u"], system: linux) == .systemCall)
+    #expect(linux.files[Self.loaded] == before)
+  }
+
   @Test func `A load that cannot be recorded is one all the same, and no old record is left`()
     throws
   {
@@ -97,7 +116,7 @@ import Testing
 
   @Test func `A handoff that arrived is told with where its time went`() throws {
     let linux = try loadedMachine()
-    _ = Baton.run(["-e"], system: linux)
+    try start(linux)
     let digest = try number(try object(linux.files[Self.last])["planDigest"])
     linux.files[Self.property] = Self.record(plan: digest)
     #expect(Baton.run(["--last"], system: linux) == .success)
@@ -110,12 +129,93 @@ import Testing
 
   @Test func `A handoff that did not arrive is told, and is a no`() throws {
     let linux = try loadedMachine()
-    _ = Baton.run(["-e"], system: linux)
+    try start(linux)
     #expect(Baton.run(["--last"], system: linux) == .negative)
     #expect(linux.output.contains("did not arrive"))
     // Nor did it where another plan's record is there.
     linux.files[Self.property] = Self.record(plan: 1)
     #expect(Baton.run(["--last"], system: linux) == .negative)
+  }
+
+  @Test func `A start that the kernel refuses is not asked for later`() throws {
+    let linux = try loadedMachine()
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(linux.effects.suffix(2) == [.sync, .reboot])
+    #expect(linux.files[Self.last] == nil)
+  }
+
+  @Test func `What became of a handoff stays told in later boots`() throws {
+    let linux = try loadedMachine()
+    try start(linux)
+    let digest = try number(try object(linux.files[Self.last])["planDigest"])
+    boot(linux, 2)
+    linux.files[Self.property] = Self.record(plan: digest)
+    #expect(Baton.run(["--last"], system: linux) == .success)
+    boot(linux, 3)
+    let told = linux.output
+    for _ in 0..<2 {
+      #expect(Baton.run(["--last"], system: linux) == .success)
+      #expect(linux.output.dropFirst(told.count).contains("in a boot before this one"))
+    }
+    #expect(try object(linux.files[Self.last])["outcome"] as? String == "arrived")
+    let before = linux.output.utf8.count
+    #expect(Baton.run(["--last", "--json"], system: linux) == .success)
+    let answer = try object(Array(linux.output.utf8.dropFirst(before)))
+    #expect(answer["arrived"] as? Bool == true)
+    #expect(answer["earlierBoot"] as? Bool == true)
+    // What starts a kernel that -e could not note is the newer handoff.
+    linux.files[Self.property] = Self.record(plan: 1)
+    #expect(Baton.run(["--last"], system: linux) == .success)
+    #expect(linux.output.contains("arrived: plan 0x0000000000000001\n"))
+  }
+
+  @Test func `That it did not arrive stays told, too, until the next start`() throws {
+    let linux = try loadedMachine()
+    try start(linux)
+    for number in 2...3 {
+      boot(linux, number)
+      #expect(Baton.run(["--last"], system: linux) == .negative)
+      #expect(try object(linux.files[Self.last])["outcome"] as? String == "didNotArrive")
+    }
+    linux.files["/run/baton/loaded.json"] = nil
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    try start(linux)
+    #expect(try object(linux.files[Self.last])["outcome"] == nil)
+  }
+
+  @Test func `Who may not write may ask all the same`() throws {
+    let linux = try loadedMachine()
+    try start(linux)
+    boot(linux, 2)
+    let noted = linux.files[Self.last]
+    linux.replaceFailures[Self.last] = .permissionDenied
+    linux.isRoot = false
+    let before = linux.complaints
+    #expect(Baton.run(["--last"], system: linux) == .negative)
+    #expect(linux.complaints == before)
+    linux.isRoot = true
+    linux.replaceFailures[Self.last] = .noSpace
+    #expect(Baton.run(["--last"], system: linux) == .negative)
+    #expect(linux.complaints.contains("last.json: No space left on device: later boots will not"))
+    #expect(linux.files[Self.last] == noted)
+  }
+
+  /// `-e`, up to where the kernel goes.
+  private func start(_ linux: FakeLinux) throws {
+    var atReboot: [UInt8]?
+    linux.onReboot = { atReboot = $0.files[Self.last] }
+    _ = Baton.run(["-e"], system: linux)
+    let noted = try #require(atReboot)
+    linux.files[Self.last] = noted
+  }
+
+  /// Another boot, whose kernel was not handed anything.
+  private func boot(_ linux: FakeLinux, _ number: Int) {
+    linux.files["/proc/sys/kernel/random/boot_id"] = Array("boot \(number)\n".utf8)
+    linux.files["/sys/kernel/kexec_loaded"] = Array("0\n".utf8)
+    linux.files[Self.loaded] = nil
+    linux.files[Self.property] = nil
   }
 
   @Test func `Without -e's record the stage's still says that it arrived`() throws {
@@ -139,7 +239,7 @@ import Testing
 
   @Test func `Starting what something else loaded forgets the start before`() throws {
     let linux = try loadedMachine()
-    _ = Baton.run(["-e"], system: linux)
+    try start(linux)
     linux.files[Self.loaded] = nil
     _ = Baton.run(["-e"], system: linux)
     #expect(linux.files[Self.last] == nil)

@@ -71,6 +71,19 @@ import Testing
       $0.files["/sys/devices/system/cpu/online"] = Array("0-1\n".utf8)
       $0.files["/sys/firmware/fdt"] = FakeLinux.tree(enableMethods: ["psci", "spin-table"])
     },
+    Refusal(
+      testDescription: "spin-table CPUs that are off but possible", status: .unsupported,
+      naming: "boot with nr_cpus=1"
+    ) {
+      $0.files["/sys/devices/system/cpu/online"] = Array("0\n".utf8)
+      $0.files["/sys/devices/system/cpu/possible"] = Array("0-3\n".utf8)
+      $0.files["/sys/firmware/fdt"] = FakeLinux.tree(enableMethods: ["spin-table", "spin-table"])
+    },
+    Refusal(
+      testDescription: "no loads left", status: .notPermitted, naming: "kexec_load_limit_reboot"
+    ) {
+      $0.files["/proc/sys/kernel/kexec_load_limit_reboot"] = Array("0\n".utf8)
+    },
     Refusal(testDescription: "too little memory", status: .noRoom, naming: "64 KiB are available") {
       $0.files["/proc/meminfo"] = Array(
         "MemTotal:        2000000 kB\nMemAvailable:         64 kB\n".utf8)

@@ -65,11 +65,11 @@ import Testing
     ("0\n", ["spin-table"]), ("0-1\n", ["psci", "psci"]), ("0,2-3\n", []),
     ("none\n", ["spin-table"]),
   ])
-  func `CPUs that can be switched off, or are off, do not hinder`(
-    online: String, methods: [String]
+  func `CPUs that can be switched off, or that never come, do not hinder`(
+    possible: String, methods: [String]
   ) throws {
     let linux = try FakeLinux.machine()
-    linux.files["/sys/devices/system/cpu/online"] = Array(online.utf8)
+    linux.files["/sys/devices/system/cpu/possible"] = Array(possible.utf8)
     linux.files["/sys/firmware/fdt"] = FakeLinux.tree(enableMethods: methods)
     #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
   }

@@ -135,4 +135,6 @@ final class FolderLinux: LinuxSystem {
   var pageSize: UInt64 { 4096 }
 
   var hasSHA256Instructions: Bool { false }
+
+  var has52BitAddresses: Bool { false }
 }

@@ -68,6 +68,35 @@ import Testing
     }
   }
 
+  @Test func `A file too large to be read whole is refused, not cut`() throws {
+    try inDirectory { directory in
+      let path = directory + "/file"
+      let limit = 16 << 20
+      try Data(count: limit).write(to: URL(fileURLWithPath: path))
+      #expect(try linux.read(path).count == limit)
+      try Data(count: limit + 1).write(to: URL(fileURLWithPath: path))
+      #expect(throws: Errno.fileTooLarge) { try linux.read(path) }
+    }
+  }
+
+  @Test func `A file is never written through what lies in its way`() throws {
+    try inDirectory { directory in
+      let victim = directory + "/victim"
+      try Data([1, 2, 3]).write(to: URL(fileURLWithPath: victim))
+      // Sound: both are strings that live for the calls.
+      try #require(unsafe Glibc.link(victim, directory + "/hard.new") == 0)
+      try #require(unsafe Glibc.symlink(victim, directory + "/soft.new") == 0)
+      for name in ["hard", "soft"] {
+        try linux.replace(directory + "/" + name, with: [9])
+        #expect(try linux.read(directory + "/" + name) == [9])
+      }
+      #expect(try linux.read(victim) == [1, 2, 3])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+          == ["hard", "soft", "victim"])
+    }
+  }
+
   @Test func `The counter runs forward`() {
     let first = linux.counter
     #expect(linux.counter >= first)
@@ -109,8 +138,8 @@ import Testing
     #expect([4096, 16384, 65536].contains(linux.pageSize))
   }
 
-  @Test func `A file without an end is read up to a limit`() throws {
-    #expect(try linux.read("/dev/zero").count == 16 << 20)
+  @Test func `A file without an end is refused`() {
+    #expect(throws: Errno.fileTooLarge) { try linux.read("/dev/zero") }
   }
 
   @Test func `A number that kexec_load answers is handed on`() {

@@ -58,6 +58,9 @@ uint64_t linux_time(void);
 long linux_random(void *buffer, size_t size);
 uint32_t linux_effective_user(void);
 size_t linux_page_size(void);
+// Whether virtual addresses have 52 bits on this machine (FEAT_LVA, FEAT_LPA2, and a kernel that
+// uses them).
+int linux_has_52_bit_addresses(void);
 // AT_HWCAP's HWCAP_SHA2.
 int linux_has_sha2(void);
 
