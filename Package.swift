@@ -46,9 +46,11 @@ let package = Package(
     .target(name: "PhysicalMemory", swiftSettings: embeddable),
     .target(
       name: "ArmTranslation", dependencies: ["PhysicalMemory"], swiftSettings: embeddable),
-    .target(name: "BootFormats", dependencies: ["PhysicalMemory"], swiftSettings: embeddable),
     .target(name: "CBatonArm64"),
     .target(name: "BootDigests", dependencies: ["CBatonArm64"], swiftSettings: embeddable),
+    .target(
+      name: "BootFormats", dependencies: ["PhysicalMemory", "BootDigests"],
+      swiftSettings: embeddable),
     .target(
       name: "KexecRelocation",
       dependencies: ["PhysicalMemory", "ArmTranslation", "BootDigests", "CBatonArm64"],
@@ -70,7 +72,9 @@ let package = Package(
       swiftSettings: embeddable),
 
     // The command: static arm64 Linux, and the host for its tests.
-    .target(name: "CLinuxHost", linkerSettings: [.linkedLibrary("z")]),
+    .target(
+      name: "CLinuxHost",
+      linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd"), .linkedLibrary("lzma")]),
     .target(
       name: "LinuxHost", dependencies: ["PhysicalMemory", "CLinuxHost"],
       swiftSettings: embeddable),
@@ -112,7 +116,8 @@ let package = Package(
       dependencies: ["ArmTranslation", "TestSupport", "PhysicalMemory"],
       swiftSettings: strict),
     .testTarget(
-      name: "BootFormatsTests", dependencies: ["BootFormats", "TestSupport", "PhysicalMemory"],
+      name: "BootFormatsTests",
+      dependencies: ["BootFormats", "TestSupport", "PhysicalMemory", "BootDigests"],
       swiftSettings: strict),
     .testTarget(
       name: "BootDigestsTests", dependencies: ["BootDigests", "TestSupport"],

@@ -8,8 +8,9 @@ extension BatonError {
   var status: ExitStatus {
     switch self {
     case .usage: .usage
-    case .compressedImage(_, .tooLarge), .compressedImage(_, .noMemory): .noRoom
-    case .file, .image, .compressedImage, .tree, .treeContent, .commandLineTooLong: .badFile
+    case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
+      .noRoom
+    case .file, .image, .compressed, .tree, .treeContent, .commandLineTooLong: .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
       .tooLittleMemory:
       .noRoom
@@ -32,7 +33,8 @@ extension BatonError {
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
     case .file(let path, let error): path + ": " + error.text
     case .image(let path, let error): path + ": " + error.sentence
-    case .compressedImage(let path, let error): path + ": " + error.sentence
+    case .compressed(let path, let compression, let error):
+      path + ": " + error.sentence(compression)
     case .tree(let path, let error): path + " is no usable device tree: " + error.text
     case .memoryMapUnreadable(let error): "/proc/iomem: " + error.text
     case .memoryMap(.addressesHidden):
@@ -131,22 +133,6 @@ extension UsageError {
     case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
     case "--cpus": "a number of CPUs, from 1 on"
     default: "reset or halt"
-    }
-  }
-}
-
-extension GzipError {
-  var sentence: String {
-    switch self {
-    case .truncated: "gzip-compressed data that ends before its end; copy the file again"
-    case .damaged: "gzip-compressed data that is damaged; copy the file again"
-    case .wrongSize:
-      "gzip-compressed data whose size is not what its end says: the file is damaged or has "
-        + "something appended"
-    case .tooLarge(let size, let limit):
-      "decompressed it would have " + String(size >> 10) + " KiB, and " + String(limit >> 10)
-        + " KiB of memory are available"
-    case .noMemory: "too little memory to decompress it"
     }
   }
 }

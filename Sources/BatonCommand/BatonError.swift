@@ -8,7 +8,7 @@ enum BatonError: Error {
   case usage(UsageError)
   case file(String, Errno)
   case image(String, ImageError)
-  case compressedImage(String, GzipError)
+  case compressed(String, Compression, DecompressionError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)
   case memoryMap(SystemMemoryMap.Failure)

@@ -164,11 +164,11 @@ struct LoadCommand<System: LinuxSystem> {
     let format = file.withBytes { FileFormat(recognizing: $0) }
     guard format == .gzip else { return file }
     return try file.withBytes { bytes throws(BatonError) -> MappedFile in
-      do throws(GzipError) {
+      do throws(DecompressionError) {
         return try MappedFile.decompressing(
-          gzip: bytes, limit: system.availableMemory ?? Self.unknownMemoryLimit)
+          bytes, as: .gzip, limit: system.availableMemory ?? Self.unknownMemoryLimit)
       } catch {
-        throw .compressedImage(imagePath, error)
+        throw .compressed(imagePath, .gzip, error)
       }
     }
   }

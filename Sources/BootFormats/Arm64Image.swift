@@ -80,24 +80,21 @@ public struct Arm64Image: Sendable, Hashable {
       }
   }
 
-  /// Where the last of the PE header's sections ends in the file (PE/COFF specification,
-  /// "COFF File Header", "Section Table"), or 0 where the Image has no PE header.
+  /// Where the last of the PE header's sections ends in the file, or 0 where the Image has no PE
+  /// header.
   private static func sectionsEnd(_ file: RawSpan) -> UInt64 {
-    guard file.hasText("MZ", at: 0),
-      let header = file.littleEndian(UInt32.self, at: 60).map({ Int($0) }), header != 0
-    else { return 0 }
-    guard let count = file.littleEndian(UInt16.self, at: header + 6),
-      let optionalHeaderSize = file.littleEndian(UInt16.self, at: header + 20)
-    else { return UInt64(header) + 24 }
-    guard file.hasText("PE\0\0", at: header) else { return 0 }
-    var end: UInt64 = 0
-    for index in 0..<Int(count) {
-      let section = header + 24 + Int(optionalHeaderSize) + 40 * index
-      guard let size = file.littleEndian(UInt32.self, at: section + 16),
-        let offset = file.littleEndian(UInt32.self, at: section + 20)
-      else { return UInt64(section) + 40 }
-      end = max(end, UInt64(offset) + UInt64(size))
+    var end = 0
+    do throws(PEHeader.Failure) {
+      let header = try PEHeader(file)
+      for index in 0..<header.sectionCount {
+        end = max(end, try header.section(index, of: file).fileRange.upperBound)
+      }
+    } catch {
+      switch error {
+      case .notPE: return 0
+      case .truncated(let expected): return UInt64(expected)
+      }
     }
-    return end
+    return UInt64(end)
   }
 }

@@ -44,12 +44,12 @@ extension DeviceTree {
       switch step {
       case .begin(let id):
         let node = nodes[id.index]
-        structure.append(bigEndian: Token.beginNode)
+        structure.append(bigEndian: FlattenedTree.Token.beginNode)
         structure.append(contentsOf: node.name)
         structure.append(0)
         structure.pad(toMultipleOf: 4)
         for property in node.properties {
-          structure.append(bigEndian: Token.property)
+          structure.append(bigEndian: FlattenedTree.Token.property)
           structure.append(bigEndian: UInt32(truncatingIfNeeded: property.value.bytes.count))
           structure.append(bigEndian: offset(of: property.name))
           structure.append(contentsOf: property.value.bytes)
@@ -58,12 +58,12 @@ extension DeviceTree {
         steps.append(.end)
         for child in node.children.reversed() { steps.append(.begin(child)) }
       case .end:
-        structure.append(bigEndian: Token.endNode)
+        structure.append(bigEndian: FlattenedTree.Token.endNode)
       }
     }
-    structure.append(bigEndian: Token.end)
+    structure.append(bigEndian: FlattenedTree.Token.end)
 
-    let reservationsOffset = Self.headerSize
+    let reservationsOffset = FlattenedTree.headerSize
     let structureOffset = reservationsOffset + 16 * (reservations.count + 1)
     let stringsOffset = structureOffset + structure.count
     let totalSize = (stringsOffset + strings.count + room + 7) & ~7
@@ -72,7 +72,7 @@ extension DeviceTree {
 
     var blob: [UInt8] = []
     blob.reserveCapacity(totalSize)
-    blob.append(bigEndian: Self.magic)
+    blob.append(bigEndian: FlattenedTree.magic)
     blob.append(bigEndian: total)
     blob.append(bigEndian: UInt32(structureOffset))
     blob.append(bigEndian: UInt32(stringsOffset))

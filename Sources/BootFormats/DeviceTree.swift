@@ -21,7 +21,7 @@ public struct DeviceTree: Sendable {
   }
 
   /// Deeper nesting is refused, as Linux does.
-  public static var depthLimit: Int { 64 }
+  public static var depthLimit: Int { FlattenedTree.depthLimit }
 
   /// Every node that ever was in the tree; the root is the first.
   var nodes: [Node]

@@ -47,7 +47,7 @@ public enum FileFormat: Sendable, Hashable {
     return switch word {
     case 0x7f45_4c46: .elf
     case 0x2705_1956: .uImage
-    case DeviceTree.magic: .deviceTree
+    case FlattenedTree.magic: .deviceTree
     case 0x28b5_2ffd: .zstd
     // LZ4's frame format, and the legacy one that kernels use.
     case 0x0422_4d18, 0x0221_4c18: .lz4

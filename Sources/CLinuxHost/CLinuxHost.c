@@ -60,9 +60,10 @@ int64_t linux_regular_file_size(int descriptor) {
     return status.st_size;
 }
 
-long linux_map(int descriptor, size_t size, void **address) {
+long linux_map(int descriptor, size_t size, int reserve, void **address) {
     // A file is populated at once: a page fault for each page of a kernel image costs more than its digest.
     int flags = MAP_PRIVATE | (descriptor < 0 ? MAP_ANONYMOUS : MAP_POPULATE);
+    if (!reserve) flags |= MAP_NORESERVE;
     int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
     void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
     if (mapped == MAP_FAILED) return -errno;

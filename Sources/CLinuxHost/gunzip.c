@@ -17,7 +17,7 @@ int linux_gunzip(const void *source, size_t source_size, void *target, size_t ta
     stream.next_in = (Bytef *)source;
     stream.next_out = target;
     // 16: gzip's header and trailer, whose CRC and size zlib checks.
-    if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return LINUX_GUNZIP_NO_MEMORY;
+    if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return LINUX_DECOMPRESS_NO_MEMORY;
     int status;
     do {
         if (stream.avail_in == 0) stream.avail_in = next_chunk(&source_size);
@@ -29,13 +29,13 @@ int linux_gunzip(const void *source, size_t source_size, void *target, size_t ta
     inflateEnd(&stream);
     switch (status) {
     case Z_STREAM_END:
-        return unread > 0 || unwritten > 0 ? LINUX_GUNZIP_WRONG_SIZE : LINUX_GUNZIP_DONE;
+        return unread > 0 || unwritten > 0 ? LINUX_DECOMPRESS_WRONG_SIZE : LINUX_DECOMPRESSED;
     case Z_BUF_ERROR:
         // No progress: for lack of input, or of room.
-        return unread == 0 && unwritten > 0 ? LINUX_GUNZIP_TRUNCATED : LINUX_GUNZIP_WRONG_SIZE;
+        return unread == 0 && unwritten > 0 ? LINUX_DECOMPRESS_TRUNCATED : LINUX_DECOMPRESS_WRONG_SIZE;
     case Z_MEM_ERROR:
-        return LINUX_GUNZIP_NO_MEMORY;
+        return LINUX_DECOMPRESS_NO_MEMORY;
     default:
-        return LINUX_GUNZIP_DAMAGED;
+        return LINUX_DECOMPRESS_DAMAGED;
     }
 }

@@ -4,7 +4,7 @@ import CLinuxHost
 @safe
 public struct MappedFile: ~Copyable {
   let address: UnsafeMutableRawPointer
-  public let byteCount: Int
+  public private(set) var byteCount: Int
 
   /// Maps the regular file at `path`.
   ///
@@ -32,18 +32,50 @@ public struct MappedFile: ~Copyable {
   }
 
   /// So many bytes of zeros.
-  init(zeroes count: Int) throws(Errno) {
+  ///
+  /// - Throws: `Errno.noMemory`, and `.invalidArgument` for no bytes.
+  public init(zeroes count: Int) throws(Errno) {
     try self.init(descriptor: -1, size: count)
   }
 
-  private init(descriptor: Int32, size: Int) throws(Errno) {
+  /// Room for so many bytes, of which those that are never touched take no memory.
+  init(reserving count: Int) throws(Errno) {
+    try self.init(descriptor: -1, size: count, reserves: false)
+  }
+
+  private init(descriptor: Int32, size: Int, reserves: Bool = true) throws(Errno) {
     guard size > 0 else { throw .invalidArgument }
     // Sound: the call writes the address of a mapping of `size` bytes, or nothing.
     var mapped: UnsafeMutableRawPointer?
-    let status = unsafe linux_map(descriptor, size, &mapped)
+    let status = unsafe linux_map(descriptor, size, reserves ? 1 : 0, &mapped)
     guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
     unsafe address = mapped
     byteCount = size
+  }
+
+  /// Keeps the first `count` bytes and gives the memory behind them back.
+  ///
+  /// - Precondition: `count` is more than 0 and at most `byteCount`.
+  mutating func trim(to count: Int) {
+    precondition(count > 0 && count <= byteCount)
+    let pageSize = linux_page_size()
+    let kept = (count + pageSize - 1) & ~(pageSize - 1)
+    // Sound: the whole pages behind those that hold the first `count` bytes.
+    if kept < byteCount { unsafe linux_unmap(address + kept, byteCount - kept) }
+    byteCount = count
+  }
+
+  /// Copies `bytes` to `offset`.
+  ///
+  /// - Precondition: they fit, and the mapping is of memory, not of a file.
+  public mutating func store(_ bytes: RawSpan, at offset: Int) {
+    precondition(offset >= 0 && bytes.byteCount <= byteCount - offset)
+    let target = unsafe address + offset
+    // Sound: the range lies in the mapping, which is this value's alone.
+    unsafe bytes.withUnsafeBytes { source in
+      guard let start = source.baseAddress else { return }
+      unsafe target.copyMemory(from: start, byteCount: source.count)
+    }
   }
 
   deinit {

@@ -24,14 +24,14 @@ import Testing
   }
 
   @Test func `More than the limit is refused before memory is taken`() {
-    #expect(throws: GzipError.tooLarge(size: 1800, limit: 1799)) {
+    #expect(throws: DecompressionError.tooLarge(size: 1800, limit: 1799)) {
       _ = try decompress(Self.compressed, limit: 1799)
     }
   }
 
   @Test func `A file that was cut anywhere is refused`() {
     for count in 0..<Self.compressed.count {
-      #expect(throws: GzipError.self, "cut to \(count)") {
+      #expect(throws: DecompressionError.self, "cut to \(count)") {
         _ = try decompress(Array(Self.compressed[..<count]))
       }
     }
@@ -39,13 +39,13 @@ import Testing
 
   @Test func `Data that ends early though the trailer stands is truncated`() {
     let cut = Self.compressed[..<30] + Self.compressed.suffix(4)
-    #expect(throws: GzipError.truncated) { _ = try decompress(Array(cut)) }
+    #expect(throws: DecompressionError.truncated) { _ = try decompress(Array(cut)) }
   }
 
   @Test func `A wrong checksum is damage`() {
     var bytes = Self.compressed
     bytes[bytes.count - 8] ^= 1
-    #expect(throws: GzipError.damaged) { _ = try decompress(bytes) }
+    #expect(throws: DecompressionError.damaged) { _ = try decompress(bytes) }
   }
 
   @Test(arguments: [
@@ -56,15 +56,17 @@ import Testing
     for index in 0..<4 {
       bytes[bytes.count - 4 + index] = UInt8(truncatingIfNeeded: size >> (8 * index))
     }
-    #expect(throws: GzipError.self) { _ = try decompress(bytes) }
+    #expect(throws: DecompressionError.self) { _ = try decompress(bytes) }
   }
 
   @Test func `What is appended is refused`() {
     let size = Self.compressed.suffix(4)
-    #expect(throws: GzipError.wrongSize) {
+    #expect(throws: DecompressionError.wrongSize) {
       _ = try decompress(Self.compressed + [0, 0, 0, 0] + Array(size))
     }
-    #expect(throws: GzipError.wrongSize) { _ = try decompress(Self.compressed + Self.compressed) }
+    #expect(throws: DecompressionError.wrongSize) {
+      _ = try decompress(Self.compressed + Self.compressed)
+    }
   }
 
   @Test func `A flipped bit never changes the content unnoticed, and none traps`() {
@@ -83,9 +85,9 @@ import Testing
 
   private func decompress(
     _ bytes: [UInt8], limit: UInt64 = 1 << 20
-  ) throws(GzipError) -> MappedFile {
+  ) throws(DecompressionError) -> MappedFile {
     // Sound: bytes of an array of integers.
-    return try unsafe MappedFile.decompressing(gzip: bytes.span.bytes, limit: limit)
+    return try unsafe MappedFile.decompressing(bytes.span.bytes, as: .gzip, limit: limit)
   }
 
   private func content(of file: borrowing MappedFile) -> [UInt8] {

@@ -27,19 +27,31 @@ void linux_close(int descriptor);
 int64_t linux_regular_file_size(int descriptor);
 
 // Maps a file (descriptor ≥ 0) or zeroed memory (-1), private. A file's pages are present on return.
-long linux_map(int descriptor, size_t size, void **address);
+// Without `reserve`, memory that is never touched is not counted.
+long linux_map(int descriptor, size_t size, int reserve, void **address);
 void linux_unmap(void *address, size_t size);
 
-// Decompresses one gzip member whose content has exactly target_size bytes, by zlib.
 enum {
-    LINUX_GUNZIP_DONE,
-    LINUX_GUNZIP_TRUNCATED,
-    LINUX_GUNZIP_DAMAGED,
-    // More or less content than room, or something behind the member.
-    LINUX_GUNZIP_WRONG_SIZE,
-    LINUX_GUNZIP_NO_MEMORY,
+    LINUX_DECOMPRESSED,
+    LINUX_DECOMPRESS_TRUNCATED,
+    LINUX_DECOMPRESS_DAMAGED,
+    // gzip: more or less content than room, or something behind the member.
+    LINUX_DECOMPRESS_WRONG_SIZE,
+    // The others: more content than room.
+    LINUX_DECOMPRESS_TOO_LARGE,
+    LINUX_DECOMPRESS_UNSUPPORTED,
+    LINUX_DECOMPRESS_NO_MEMORY,
 };
+// Decompresses one gzip member whose content has exactly target_size bytes, by zlib.
 int linux_gunzip(const void *source, size_t source_size, void *target, size_t target_size);
+// Decompress one zstd frame, by libzstd, or one .xz stream or (is_alone) .lzma file, by liblzma, whose
+// dictionary takes at most memory_limit bytes. `unread` is what stands behind it.
+int linux_unzstd(
+    const void *source, size_t source_size, void *target, size_t target_size, size_t *produced,
+    size_t *unread);
+int linux_unlzma(
+    const void *source, size_t source_size, void *target, size_t target_size, int is_alone,
+    uint64_t memory_limit, size_t *produced, size_t *unread);
 
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
