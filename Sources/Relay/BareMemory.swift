@@ -1,5 +1,6 @@
 import BareMetal
 import CBareMetal
+import CRelay
 import PhysicalMemory
 import RelayLoading
 
@@ -8,22 +9,9 @@ struct BareMemory: LoaderMemory {
   func write(_ bytes: RawSpan, at address: PhysicalAddress) {
     // Sound: the loader writes only to memory that it was told to be free.
     unsafe bytes.withUnsafeBytes { source in
-      guard let from = source.baseAddress else { return }
-      let whole = source.count & ~63
-      // The copy loop wants lines at both ends.
-      if address.rawValue & 15 == 0, UInt(bitPattern: from) & 15 == 0 {
-        baton_copy_lines(address.rawValue, UInt64(UInt(bitPattern: from)), UInt64(whole))
-        unsafe copyBytes(
-          from: from + whole, to: address + UInt64(whole), count: source.count - whole)
-      } else {
-        unsafe copyBytes(from: from, to: address, count: source.count)
-      }
+      relay_copy(
+        address.rawValue, UInt64(UInt(bitPattern: source.baseAddress)), UInt64(source.count))
     }
-  }
-
-  private func copyBytes(from: UnsafeRawPointer, to: PhysicalAddress, count: Int) {
-    guard let target = unsafe UnsafeMutableRawPointer(bitPattern: UInt(to.rawValue)) else { return }
-    unsafe target.copyMemory(from: from, byteCount: count)
   }
 
   func clear(_ range: PhysicalRange) {

@@ -29,18 +29,21 @@ func boot(
     var free = machine.available.subtracting(machine.live)
     for segment in kernel.segments { free.subtract(segment.destination) }
     free.subtract(kernel.placement.kernel)
+    var request = try request(
+      system, options, on: machine, free: free, entry: kernel.placement.kernel.start,
+      arguments: (kernel.placement.deviceTree.start.rawValue, 0, 0, 0), record: kernel.record,
+      entrySize: kernel.placement.kernel.size, entryPageSize: kernel.pageSize)
+    if options.level == .drop { request.entryInControlPage = relay_control_up_offset() }
     let load = try RelayLoad(
-      kernel.segments,
-      try request(
-        system, options, on: machine, free: free, entry: kernel.placement.kernel.start,
-        arguments: (kernel.placement.deviceTree.start.rawValue, 0, 0, 0), record: kernel.record,
-        entrySize: kernel.placement.kernel.size, entryPageSize: kernel.pageSize),
-      layout: options.layout, into: BareMemory())
+      kernel.segments, request, layout: options.layout, into: BareMemory())
     say(
       "\(system.name), \(options.granule.relayName), \(options.layout.name): \(load.pages) pages, "
         + "\(load.extents) extents, \(load.tablePages) table pages; "
         + "entering the stage at \(load.stageEntry.rawValue.hex)")
-    leave(to: load.stageEntry, departure)
+    guard options.level == .drop else { leave(to: load.stageEntry, departure) }
+    ControlPage.write(
+      relay_control_slots(for: load, entry: kernel.placement.kernel.start), at: load.controlPage)
+    leave(to: load.controlPage + relay_control_down_offset(), departure)
   } catch {
     fail(error.sentence)
   }

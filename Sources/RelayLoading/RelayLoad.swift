@@ -21,7 +21,7 @@ public struct RelayLoad: Sendable {
     public var free: PhysicalRangeSet
     public var digests: SHA256.Implementation
     public var stage: StageImage
-    /// The next program's first instruction, and its x0 to x3.
+    /// Where the stage goes, and its x0 to x3 then.
     public var entry: PhysicalAddress
     public var arguments: (UInt64, UInt64, UInt64, UInt64)
     /// Where the stage leaves its record, in a device tree among the segments.
@@ -29,6 +29,8 @@ public struct RelayLoad: Sendable {
     /// What the next program needs from `entry` on, in bytes.
     public var entrySize: UInt64
     public var entryPageSize: Granule?
+    /// Where in the control page the stage goes instead of to `entry`, in bytes; nil for nowhere.
+    public var entryInControlPage: UInt64?
 
     public init(
       system: RelocationSystem, regime: TranslationRegime, granule: Granule, lifeline: Lifeline,
@@ -54,6 +56,8 @@ public struct RelayLoad: Sendable {
     }
   }
 
+  /// A page of 4 KiB for code of the loader's own that must survive; it is not mapped. Not written.
+  public let controlPage: PhysicalAddress
   /// The stage with its block and tables.
   public let control: PhysicalRange
   public let pages: Int
@@ -122,12 +126,13 @@ public struct RelayLoad: Sendable {
     stage.setLifeline(request.lifeline)
     let blockSize = HandoffBlock.size(
       extents: extents.count, pieces: pieces.count, redistributors: request.redistributors.count)
-    let base = region.start
+    controlPage = region.start
+    let base = region.start + StageImage.baseAlignment
     var tablePages = 8
     while true {
       let control = ControlRegion(
         stage: stage, blockSize: blockSize, tablePages: tablePages, granule: request.granule)
-      guard control.size <= region.size else { throw .tooLarge(bytes: control.size) }
+      guard base + control.size <= region.end else { throw .tooLarge(bytes: control.size) }
       let place = PhysicalRange(base, upTo: base + control.size)
       let building = try Self.map(request, touched: touched, control: control, at: place)
       guard building.pageCount <= tablePages else {
@@ -144,7 +149,8 @@ public struct RelayLoad: Sendable {
       let translation = HandoffBlock.Translation(
         root: tables.root, tcr: tables.control.tcr, mair: tables.control.mair)
       let block = HandoffBlock(
-        address: base + control.blockOffset, lifeline: request.lifeline, entry: request.entry,
+        address: base + control.blockOffset, lifeline: request.lifeline,
+        entry: request.entryInControlPage.map { region.start + $0 } ?? request.entry,
         arguments: request.arguments, tables: tables.memory, granule: request.granule,
         el1Layout: request.regime == .el2 ? nil : translation,
         el2Layout: request.regime == .el2 ? translation : nil, extents: extents, pieces: pieces,
