@@ -99,28 +99,21 @@ relay_resume:
 	mov	x0, #1
 	ret
 
-// The call that returns twice, as Swift can make it: everything between the two returns happens in
-// `body`, which does not return, so that no register or stack slot of Swift's is live across it.
+// The call that returns by the resume alone: what lies between happens elsewhere, so that no register
+// or stack slot of Swift's is live across it.
 	.section .text.relay_with_saved_context, "ax"
 	.globl	relay_with_saved_context
-// x0 = struct relay_saved_context *, x1 = body(context, argument), x2 = argument. Returns when the
-// context is resumed.
+// x0 = struct relay_saved_context *, x1 = body(argument), which does not return, x2 = argument.
 relay_with_saved_context:
 	stp	x29, x30, [sp, #-32]!
 	mov	x29, sp
 	stp	x1, x2, [sp, #16]
-	str	x19, [x0, #224]
-	mov	x19, x0
 	bl	relay_save_context
 	cbnz	x0, 1f
-	ldp	x1, x2, [sp, #16]
-	mov	x0, x19
-	mov	x3, x1
-	mov	x1, x2
-	blr	x3
+	ldp	x1, x0, [sp, #16]
+	blr	x1
 	b	baton_halt
-1:	ldr	x19, [x19, #224]
-	ldp	x29, x30, [sp], #32
+1:	ldp	x29, x30, [sp], #32
 	ret
 
 	.section .text.relay_resume_address, "ax"

@@ -131,14 +131,19 @@ relay_control_destroy:
 	mov	x12, #0xdead
 	movk	x12, #0xdead, lsl #16
 	bfi	x12, x12, #32, #32
+	mov	x15, xzr
 1:	cbz	x11, 3f
 	sub	x11, x11, #1
 	ldp	x13, x14, [x9], #16
+	sub	x16, x14, x13
+	add	x15, x15, x16
 2:	stp	x12, x12, [x13], #16
 	cmp	x13, x14
 	b.lo	2b
 	b	1b
-3:	dsb	sy
+3:	adr	x9, relay_control
+	str	x15, [x9, #RELAY_SLOT_DESTROYED]
+	dsb	sy
 	ic	iallu
 	dsb	nsh
 	isb

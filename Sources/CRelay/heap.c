@@ -19,4 +19,9 @@ struct baton_lifeline *relay_lifeline(void) {
     static struct baton_lifeline lifeline;
     return &lifeline;
 }
+
+struct relay_saved_context *relay_context_to_resume(void) {
+    static struct relay_saved_context context;
+    return &context;
+}
 #endif

@@ -12,7 +12,8 @@ import PhysicalMemory
 /// ```
 public struct ControlRegion: Sendable, Hashable {
   /// The most that a region may take, in bytes.
-  public static let maximumSize = 2 << 20
+  public static let maximumSize = 8 << 20
+  private static let maximumAlignment: UInt64 = 2 << 20
 
   public let blockOffset: UInt64
   public let tableOffset: UInt64
@@ -32,7 +33,7 @@ public struct ControlRegion: Sendable, Hashable {
   /// lies in one table of pages and costs one.
   public var alignment: UInt64 {
     var result = StageImage.baseAlignment
-    while result < size, result < UInt64(ControlRegion.maximumSize) { result <<= 1 }
+    while result < size, result < ControlRegion.maximumAlignment { result <<= 1 }
     return result
   }
 }

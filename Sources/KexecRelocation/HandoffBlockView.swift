@@ -21,8 +21,9 @@ public struct HandoffBlockView {
     case badChecksum(expected: UInt64, found: UInt64)
   }
 
-  /// The largest block in bytes: with pieces of 1 MiB it describes about 10 GiB.
-  public static let maximumSize: UInt32 = 512 << 10
+  /// The largest block in bytes: it describes 640 MB whose pages of 4 KiB
+  /// are all extents of their own, or 80 GiB in pieces of 1 MiB.
+  public static let maximumSize: UInt32 = 4 << 20
 
   private let base: UnsafeRawPointer
   public let header: baton_handoff_block

@@ -1,4 +1,5 @@
 import BareMetal
+import BootDigests
 import CBareMetal
 import CRelay
 import PhysicalMemory
@@ -28,6 +29,28 @@ struct BareMemory: LoaderMemory {
 
   func read(_ range: PhysicalRange, _ body: (RawSpan) -> Void) {
     withBytes(of: range) { body($0) }
+  }
+
+  /// The SHA-256 of what lies in `range`.
+  func digest(_ range: PhysicalRange) -> SHA256Digest {
+    withBytes(of: range) {
+      SHA256.digest(of: $0, using: Processor.hasSHA256 ? .armv8 : .portable)
+    }
+  }
+
+  /// Fills `range` with words that say where they are.
+  func fill(_ range: PhysicalRange) {
+    guard let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(range.start.rawValue))
+    else { return }
+    for index in 0..<Int(range.size / 8) {
+      // Sound: the caller's memory.
+      unsafe words[index] = (range.start.rawValue &+ 8 * UInt64(index)) &* 0x9E37_79B9_7F4A_7C15
+    }
+  }
+
+  func word(at address: PhysicalAddress) -> UInt64 {
+    // Sound: mapped memory.
+    unsafe UnsafePointer<UInt64>(bitPattern: UInt(address.rawValue)).unsafelyUnwrapped.pointee
   }
 
   var ticks: UInt64 { Processor.counter }

@@ -42,6 +42,8 @@ func relayMain(tree address: UInt64, context: UnsafeMutablePointer<relay_context
     switch options.action {
     case .boot(let system):
       boot(system, options, on: machine, departure: unsafe context.pointee.departure)
+    case .hibernate(let size):
+      hibernate(size, options, on: machine, departure: unsafe context.pointee.departure)
     default: break
     }
     fail("nothing to do: give relay.boot=, relay.bench or relay.hibernate on the command line")

@@ -7,6 +7,8 @@ public struct LoadSegment: Sendable {
     case bytes([UInt8])
     /// What lies there now.
     case memory(PhysicalRange)
+    /// What lies there when it is copied, which may be later than all else: digests are of the copy.
+    case snapshot(PhysicalRange)
     /// So many bytes that differ from page to page: for measuring.
     case pattern(UInt64)
   }
@@ -26,8 +28,16 @@ public struct LoadSegment: Sendable {
   public var size: UInt64 {
     switch content {
     case .bytes(let bytes): UInt64(bytes.count)
-    case .memory(let range): range.size
+    case .memory(let range), .snapshot(let range): range.size
     case .pattern(let size): size
+    }
+  }
+
+  /// Whether the digests are of what was copied, not of where it came from.
+  var isDigestedFromCopy: Bool {
+    switch content {
+    case .bytes, .memory: false
+    case .snapshot, .pattern: true
     }
   }
 
@@ -43,7 +53,7 @@ public struct LoadSegment: Sendable {
     case .bytes(let bytes):
       // Sound: bytes as the bytes that they are.
       body(unsafe bytes.span.bytes.extracting(Int(offset)..<Int(offset + size)))
-    case .memory(let range):
+    case .memory(let range), .snapshot(let range):
       let start = range.start + offset
       memory.read(PhysicalRange(start, upTo: start + size), body)
     case .pattern: break

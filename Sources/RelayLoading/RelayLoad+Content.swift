@@ -57,7 +57,7 @@ extension RelayLoad {
         let size = min(Piece.maximumSize, segment.size - offset)
         let range = PhysicalRange(segment.start + offset, upTo: segment.start + offset + size)
         var hash = SHA256(using: implementation)
-        if case .pattern = segment.content {
+        if segment.isDigestedFromCopy {
           var target = range.start
           while target < range.end {
             while !extents[extent].destination.contains(target) { extent += 1 }

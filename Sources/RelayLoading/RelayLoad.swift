@@ -77,19 +77,8 @@ public struct RelayLoad: Sendable {
     into memory: Memory
   ) throws(RelayFailure) {
     let page = request.granule.pageSize
-    var pageCount = 0
-    for segment in segments { pageCount += Int((segment.size + page - 1) / page) }
-    let pieceCount = PieceCount.of(segments)
-    // The control region first, so large as it can become: the scattered pages leave no room.
-    let reserve =
-      (HandoffBlock.size(
-        extents: pageCount, pieces: pieceCount, redistributors: request.redistributors.count)
-        + 0x80_0000) & ~0x1F_FFFF
-    let everywhere = PhysicalRange(PhysicalAddress(page), upTo: PhysicalAddress(1 << 48))
-    guard
-      let region = request.free.highestFit(
-        size: UInt64(reserve), alignment: 2 << 20, within: everywhere)
-    else { throw .noMemory(pages: 0) }
+    let pageCount = Self.pageCount(of: segments, page)
+    let region = try Self.region(for: segments, request)
     var free = request.free
     free.subtract(region)
     var supply = PageSupply(free, pageSize: page, layout: layout)
@@ -174,5 +163,34 @@ public struct RelayLoad: Sendable {
     pages = pageCount
     self.extents = extents.count
     buildTicks = build + memory.ticks - ticks
+  }
+
+  static func pageCount(of segments: [LoadSegment], _ page: UInt64) -> Int {
+    var count = 0
+    for segment in segments { count += Int((segment.size + page - 1) / page) }
+    return count
+  }
+
+  /// Where the control pages go: as much as they can take, because the scattered pages leave no room
+  /// later.
+  public static func region(
+    for segments: [LoadSegment], _ request: Request
+  ) throws(RelayFailure) -> PhysicalRange {
+    let block = HandoffBlock.size(
+      extents: pageCount(of: segments, request.granule.pageSize),
+      pieces: PieceCount.of(segments), redistributors: request.redistributors.count)
+    let size = (UInt64(block) + 0x80_0000) & ~0x1F_FFFF
+    guard
+      let region = request.free.highestFit(
+        size: size, alignment: 2 << 20, within: Everywhere.range)
+    else { throw .noMemory(pages: 0) }
+    return region
+  }
+}
+
+/// All memory that a program can name: without the first page, whose address is no pointer.
+public enum Everywhere {
+  public static var range: PhysicalRange {
+    PhysicalRange(PhysicalAddress(65536), upTo: PhysicalAddress(1 << 48))
   }
 }

@@ -12,6 +12,7 @@
 #define RELAY_SLOT_CPTR 32
 #define RELAY_SLOT_VBAR 40
 #define RELAY_SLOT_RANGES 48
+#define RELAY_SLOT_DESTROYED 56
 #define RELAY_SLOT_FIRST_RANGE 64
 #define RELAY_MAXIMUM_RANGES 8
 #define RELAY_CONTROL_SLOTS_SIZE 192
@@ -62,9 +63,9 @@ struct relay_saved_context {
 };
 
 void relay_with_saved_context(
-    struct relay_saved_context *context,
-    void (*body)(struct relay_saved_context *context, void *_Nullable argument),
-    void *_Nullable argument);
+    struct relay_saved_context *context, void (*body)(void *argument), void *argument);
+// One that lasts.
+struct relay_saved_context *relay_context_to_resume(void);
 uint64_t relay_resume_address(void);
 
 // control.S: what its code finds in the first bytes of its page.
@@ -76,11 +77,8 @@ struct relay_control_slots {
     uint64_t cptr;
     uint64_t vbar;
     uint64_t range_count;  // of what is destroyed
-    uint64_t unused;
-    struct {
-        uint64_t start;
-        uint64_t end;
-    } ranges[RELAY_MAXIMUM_RANGES];
+    uint64_t destroyed;    // in bytes; written
+    uint64_t ranges[2 * RELAY_MAXIMUM_RANGES];  // start, end (exclusive)
 };
 
 _Static_assert(sizeof(struct relay_control_slots) == RELAY_CONTROL_SLOTS_SIZE, "slots layout");
