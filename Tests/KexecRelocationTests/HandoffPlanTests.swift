@@ -130,8 +130,8 @@ struct HandoffPlanTests {
 
   @Test("More pieces than the block can hold are an error")
   func tooLarge() {
-    #expect(throws: HandoffError.tooLarge(pieces: 20_000)) {
-      try layout(regimes: [.el1], pieceCount: 20_000)
+    #expect(throws: HandoffError.tooLarge(pieces: 100_000)) {
+      try layout(regimes: [.el1], pieceCount: 100_000)
     }
   }
 
