@@ -36,6 +36,12 @@ public enum Processor {
     ID_AA64ISAR0_EL1.sha2.value(in: baton_read_id_aa64isar0_el1()) != 0
   }
 
+  /// Whether this CPU has instructions that copy memory (FEAT_MOPS). At EL1 the boot protocol has
+  /// whoever started the kernel there allow them.
+  public static var hasMemoryCopy: Bool {
+    ID_AA64ISAR2_EL1.mops.value(in: baton_read_id_aa64isar2_el1()) != 0
+  }
+
   /// Allows Advanced SIMD at this level, in the layout that HCR_EL2.E2H selects, and leaves
   /// streaming mode, in which it may be illegal, where there is one.
   public static func enableSIMD() {

@@ -36,9 +36,13 @@ public struct RelocationEngine {
       while run &- first < count {
         let offset = (run &- first) &* Self.runSize
         let size = min(Self.runSize, extent.size &- offset)
-        let destination = extent.destination &+ offset &+ block.header.destination_offset
-        baton_copy_lines(destination, extent.source &+ offset &+ block.header.source_offset, size)
-        baton_clean_to_poc(destination, destination &+ size)
+        var part = baton_extent(
+          source: extent.source &+ offset, destination: extent.destination &+ offset, size: size)
+        if extent.source == BATON_EXTENT_ZEROS { part.source = extent.source }
+        // Sound: one extent, which is read during the call.
+        unsafe baton_relocate(
+          &part, 1, block.header.source_offset, block.header.destination_offset,
+          Processor.hasMemoryCopy ? 1 : 0)
         unsafe baton_complete(&work.pointee.bytes_moved, size)
         run = unsafe baton_take(&work.pointee.next_run)
       }

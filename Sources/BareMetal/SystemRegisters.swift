@@ -28,6 +28,10 @@ enum ID_AA64ISAR0_EL1 {
   static var sha2: RegisterField { RegisterField(12, width: 4) }
 }
 
+enum ID_AA64ISAR2_EL1 {
+  static var mops: RegisterField { RegisterField(16, width: 4) }
+}
+
 enum ID_AA64MMFR0_EL1 {
   static var tGran16: RegisterField { RegisterField(20, width: 4) }
   static var tGran64: RegisterField { RegisterField(24, width: 4) }

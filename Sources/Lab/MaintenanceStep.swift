@@ -38,24 +38,25 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
   /// The function that holds it, by the name in the binary's symbol table.
   public var function: String
   public var operation: Operation
-  /// Which one of that operation it is in the function, counted from 0.
-  public var ordinal: Int
+  /// Which ones of that operation they are in the function, counted from 0: more than one where a
+  /// loop is unrolled.
+  public var ordinals: Range<Int>
   /// The levels whose way leads through it.
   public var levels: [Machine.Level]
   /// What the model finds where it is missing, at the least.
   public var violation: CacheLog.Kind
 
   public var description: String {
-    "\(operation.rawValue) \(ordinal) of \(function)"
+    "\(operation.rawValue) \(ordinals.count == 1 ? "\(ordinals.lowerBound)" : "\(ordinals)") of \(function)"
   }
 
   init(
-    _ function: String, _ operation: Operation, _ ordinal: Int = 0,
+    _ function: String, _ operation: Operation, _ ordinal: Int = 0, count: Int = 1,
     at levels: [Machine.Level] = Machine.Level.allCases, finds violation: CacheLog.Kind
   ) {
     self.function = function
     self.operation = operation
-    self.ordinal = ordinal
+    ordinals = ordinal..<(ordinal + count)
     self.levels = levels
     self.violation = violation
   }
@@ -87,7 +88,10 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       // SIMD allowed.
       .init("baton_write_cpacr_el1", .isb, at: el1, finds: .sync),
       .init("baton_write_cptr_el2", .isb, at: el2, finds: .sync),
-      // What was moved, or written for the next kernel.
+      // What was moved: eight lines a turn, then line by line.
+      .init("baton_relocate", .dcCIVAC, count: 8, finds: .left),
+      .init("baton_relocate", .dcCIVAC, 8, finds: .left),
+      // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
       // What another CPU reads before its MMU is on; and the layout of CPTR, then SIMD and vectors.
       .init("baton_complete_cleaning", .dsbSY, at: [], finds: .read),
@@ -112,13 +116,13 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
     ]
   }()
 
-  /// Where the step is, as an index of a word of the stage's code, or nil where the stage has none.
-  public func index(in code: [UInt32], _ symbols: StageSymbols) -> Int? {
+  /// Where the step is, as indices of words of the stage's code, or nil where the stage lacks one.
+  public func indices(in code: [UInt32], _ symbols: StageSymbols) -> [Int]? {
     guard let range = symbols.code(of: function) else { return nil }
     let places = stride(
       from: range.lowerBound / 4, to: min(range.upperBound / 4, code.count), by: 1
     )
     .filter { code[$0] & ~0x1f == operation.word }
-    return ordinal < places.count ? places[ordinal] : nil
+    return ordinals.upperBound <= places.count ? Array(places[ordinals]) : nil
   }
 }

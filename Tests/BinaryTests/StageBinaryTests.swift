@@ -46,9 +46,11 @@ struct StageBinaryTests {
     let stage = try StageBinary()
     var rows: [Int: MaintenanceStep] = [:]
     for step in MaintenanceStep.all {
-      let index = try #require(
-        step.index(in: stage.code, stage.symbols), "the stage has no \(step)")
-      #expect(rows.updateValue(step, forKey: index) == nil, "\(step) has two rows")
+      let indices = try #require(
+        step.indices(in: stage.code, stage.symbols), "the stage has no \(step)")
+      for index in indices {
+        #expect(rows.updateValue(step, forKey: index) == nil, "\(step) has two rows")
+      }
     }
     for (index, word) in stage.code.enumerated() where MaintenanceStep.isMaintenance(word) {
       #expect(

@@ -36,7 +36,7 @@ import Testing
       let snapshot = try await GuestSlots.shared.withGuest { [handoff] in
         try await StageSnapshot(of: handoff, in: directory, workspace)
       }
-      let extent = try #require(snapshot.spareMove(size: 32 << 10))
+      let extent = try #require(snapshot.spareMove(size: 32 << 10 + 64))
       let library = try workspace.cachePlugin()
       let stage = try workspace.stage()
       @Sendable func observe(without step: MaintenanceStep?) async throws -> CacheLog {
@@ -48,7 +48,9 @@ import Testing
             try ExtentTests.displace(extent, snapshot, stub, listed: true)
             guard let step else { return }
             var loaded = try LoadedStage(at: try #require(snapshot.listing.entry), stub)
-            loaded.remove(try #require(step.index(in: loaded.code, symbols)))
+            for index in try #require(step.indices(in: loaded.code, symbols)) {
+              loaded.remove(index)
+            }
             try loaded.store(stub)
           }
         }

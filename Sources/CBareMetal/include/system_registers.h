@@ -17,6 +17,7 @@ BATON_READER(hcr_el2, hcr_el2)
 BATON_READER(cntvct_el0, cntvct_el0)
 BATON_READER(cntfrq_el0, cntfrq_el0)
 BATON_READER(id_aa64isar0_el1, id_aa64isar0_el1)
+BATON_READER(id_aa64isar2_el1, S3_0_C0_C6_2)  // by encoding: the base architecture has it reserved
 BATON_READER(id_aa64mmfr0_el1, id_aa64mmfr0_el1)
 BATON_READER(id_aa64mmfr1_el1, id_aa64mmfr1_el1)
 BATON_READER(id_aa64pfr1_el1, id_aa64pfr1_el1)

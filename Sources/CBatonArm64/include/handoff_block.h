@@ -29,6 +29,9 @@
 #define BATON_STRATEGY_UNCACHED 1  // MMU off, destination lines invalidated first
 #define BATON_STRATEGY_NONE 2      // nothing moves, and there are no tables
 
+// baton_extent.source: nothing is read, zeros are written.
+#define BATON_EXTENT_ZEROS 0xffffffffffffffffull
+
 // Bits of baton_lifeline.flags.
 #define BATON_LIFELINE_HALT_ON_FAILURE 0x1
 
@@ -90,7 +93,7 @@ struct baton_array {
 
 // A run of bytes to be moved before verification. Multiples of 64 bytes.
 struct baton_extent {
-    uint64_t source;
+    uint64_t source;  // or BATON_EXTENT_ZEROS
     uint64_t destination;
     uint64_t size;
 };
