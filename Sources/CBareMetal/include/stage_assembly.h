@@ -73,7 +73,6 @@ _Static_assert(
     sizeof(struct baton_stage_context) == STAGE_CONTEXT_SIZE && STAGE_CONTEXT_SIZE % 16 == 0,
     "stage context layout");
 
-<<<<<<< HEAD
 // What the CPUs of the stage share, in its writable section.
 struct baton_shared_work {
     // What a secondary CPU takes over from the one that entered the stage. It reads this with its
@@ -131,20 +130,15 @@ static inline void baton_pause(void) {
     __asm__ volatile("yield" : : : "memory");
 }
 
-// caches.S, copy.S
-void baton_clean_to_poc(uint64_t start, uint64_t end);
-void baton_complete_cleaning(void);
-void baton_copy_lines(uint64_t destination, uint64_t source, uint64_t size);
-=======
 // caches.S, relocate.S
 void baton_clean_to_poc(uint64_t start, uint64_t end);
+void baton_complete_cleaning(void);
 void baton_relocate(
     const struct baton_extent *extents, uint64_t count, uint64_t source_offset,
     uint64_t destination_offset, uint64_t has_mops);
 void baton_relocate_uncached(
     const struct baton_extent *extents, uint64_t count, uint64_t source_offset,
     uint64_t destination_offset);
->>>>>>> 763700c (Move extents by one loop: a page a turn, MOPS where there is, zeros by DC ZVA)
 
 // psci.S
 uint64_t baton_smc(uint64_t function, uint64_t, uint64_t, uint64_t);
