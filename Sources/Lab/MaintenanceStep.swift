@@ -32,6 +32,8 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
   /// 9 (TLB), whatever their operands.
   public static func isMaintenance(_ word: UInt32) -> Bool {
     if word & 0xffff_f01f == 0xd503_301f { return word >> 5 & 7 != 0b010 }
+    // DC ZVA is a store of zeros.
+    if word & ~0x1f == 0xd50b_7420 { return false }
     return word & 0xfff8_0000 == 0xd508_0000 && (7...9).contains(word >> 12 & 0xf)
   }
 
