@@ -85,7 +85,7 @@ public struct StageSnapshot: Sendable {
   ///
   /// - Parameter log: where the plugin's log is to go, if it is wanted.
   public func run(
-    flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60)
+    flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(240)
   ) async throws -> GuestRun {
     try await run(plugin: plugin, timeLimit: timeLimit) { stub in
       guard let bit else { return }
@@ -100,7 +100,7 @@ public struct StageSnapshot: Sendable {
   ///
   /// - Parameter text: the lab ends the guest at the first line of the console that contains it.
   public func run(
-    until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(60),
+    until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(240),
     changing change: @escaping @Sendable (DebugStub) throws -> Void
   ) async throws -> GuestRun {
     try await HostFile.withTemporaryDirectory { directory in

@@ -18,10 +18,14 @@ struct LoadedStage {
   /// Where the block has to end.
   private let tableStart: UInt64
 
-  // Offsets in struct baton_handoff_block, in words.
+  // Offsets in struct baton_handoff_block, in words; the size is the upper half of its word.
   private static let sizeWord = 1
-  private static let tableWord = 13
-  private static let extentWord = 22
+  private static let tableWord = word(of: \.tables)
+  private static let extentWord = word(of: \.extents)
+
+  private static func word<Field>(of field: KeyPath<baton_handoff_block, Field>) -> Int {
+    (MemoryLayout<baton_handoff_block>.offset(of: field) ?? 0) / 8
+  }
 
   /// - Parameter base: the stage's first instruction.
   init(at base: PhysicalAddress, _ stub: DebugStub) throws {
