@@ -59,4 +59,18 @@ memset:
 	strb	w1, [x3], #1
 	sub	x2, x2, #1
 	b	3b
+
+	.section .text.memcmp, "ax"
+	.globl	memcmp
+// x0, x1 = what is compared, x2 = size; w0 = the difference of the first bytes that differ, or 0.
+memcmp:
+	mov	x3, x0
+	mov	w0, wzr
+1:	cbz	x2, 2f
+	ldrb	w4, [x3], #1
+	ldrb	w5, [x1], #1
+	sub	x2, x2, #1
+	subs	w0, w4, w5
+	b.eq	1b
+2:	ret
 #endif

@@ -27,14 +27,19 @@ struct BareMemory: LoaderMemory {
     baton_clean_to_poc(range.start.rawValue, range.end.rawValue)
   }
 
-  func read(_ range: PhysicalRange, _ body: (RawSpan) -> Void) {
-    withBytes(of: range) { body($0) }
+  func read<Result, Failure>(
+    _ range: PhysicalRange, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withBytes(of: range, body)
   }
+
+  /// How this CPU digests.
+  var digests: SHA256.Implementation { Processor.hasSHA256 ? .armv8 : .portable }
 
   /// The SHA-256 of what lies in `range`.
   func digest(_ range: PhysicalRange) -> SHA256Digest {
     withBytes(of: range) {
-      SHA256.digest(of: $0, using: Processor.hasSHA256 ? .armv8 : .portable)
+      SHA256.digest(of: $0, using: digests)
     }
   }
 

@@ -1,6 +1,5 @@
 import ArmTranslation
 import BareMetal
-import BootDigests
 import BootFormats
 import CBareMetal
 import CRelay
@@ -15,17 +14,15 @@ func boot(
   departure: baton_departure
 ) -> Never {
   do throws(RelayFailure) {
-    guard let place = machine.payload, !place.isEmpty else { throw .payload("there is none") }
-    guard machine.mappable.contains(place) else {
-      throw .payload("it does not lie in this machine's memory")
-    }
-    let payload = try withBytes(of: place) { bytes throws(RelayFailure) in
-      try Payload(parsing: bytes)
-    }
+    guard let place = machine.payload, !place.isEmpty else { throw .noPayload }
+    guard machine.mappable.contains(place) else { throw .payloadOutsideMemory }
+    let memory = BareMemory()
+    let payload = try Payload(at: place, in: memory, digests: memory.digests)
     let kernel = try KernelLoad(
-      payload, tree: machine.tree,
+      payload, in: memory, tree: machine.tree,
       commandLine: options.nextCommandLine.isEmpty ? nil : options.nextCommandLine,
-      available: machine.available, loader: RelayImage.range)
+      available: machine.available, loader: RelayImage.range,
+      live: system == .none ? machine.live : PhysicalRangeSet())
     var free = machine.available.subtracting(machine.live)
     for segment in kernel.segments { free.subtract(segment.destination) }
     free.subtract(kernel.placement.kernel)
@@ -34,8 +31,8 @@ func boot(
       arguments: (kernel.placement.deviceTree.start.rawValue, 0, 0, 0), record: kernel.record,
       entrySize: kernel.placement.kernel.size, entryPageSize: kernel.pageSize)
     if options.level == .drop { request.entryInControlPage = relay_control_up_offset() }
-    let load = try RelayLoad(
-      kernel.segments, request, layout: options.layout, into: BareMemory())
+    var supply = try RelayLoad.supply(for: kernel.segments, request, layout: options.layout)
+    let load = try RelayLoad(kernel.segments, request, from: &supply, into: memory)
     say(
       "\(system.name), \(options.granule.relayName), \(options.layout.name): \(load.pages) pages, "
         + "\(load.extents) extents, \(load.tablePages) table pages; "
@@ -70,7 +67,7 @@ func request(
     system: system, regime: options.level == .drop ? .el1 : Processor.regime,
     granule: options.granule, lifeline: lifeline, redistributors: machine.redistributors,
     mappable: machine.mappable, free: free,
-    digests: Processor.hasSHA256 ? .armv8 : .portable, stage: stage, entry: entry,
+    digests: BareMemory().digests, stage: stage, entry: entry,
     arguments: arguments, record: record, entrySize: entrySize, entryPageSize: entryPageSize)
 }
 

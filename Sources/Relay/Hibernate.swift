@@ -14,7 +14,7 @@ func hibernate(
   _ size: Int, _ options: RelayOptions, on machine: Machine, departure: baton_departure
 ) -> Never {
   do throws(RelayFailure) {
-    guard options.level != .drop else { throw .payload("relay.hibernate does not go with drop") }
+    guard options.level != .drop else { throw .onlyForBoot }
     let page = options.granule.pageSize
     var free = machine.available.subtracting(machine.live)
     guard
@@ -74,8 +74,8 @@ private func takeSnapshot(_ argument: UnsafeMutableRawPointer) {
   // Sound: `hibernate` passed it.
   let work = unsafe argument.assumingMemoryBound(to: Snapshot.self).pointee
   do throws(RelayFailure) {
-    let load = try RelayLoad(
-      work.segments, work.request, layout: work.layout, into: BareMemory())
+    var supply = try RelayLoad.supply(for: work.segments, work.request, layout: work.layout)
+    let load = try RelayLoad(work.segments, work.request, from: &supply, into: BareMemory())
     var slots = relay_control_slots(for: load, entry: load.stageEntry)
     slots.range_count = UInt64(work.segments.count)
     // Sound: a C array of more elements than there are segments.

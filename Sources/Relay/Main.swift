@@ -44,7 +44,9 @@ func relayMain(tree address: UInt64, context: UnsafeMutablePointer<relay_context
       boot(system, options, on: machine, departure: unsafe context.pointee.departure)
     case .hibernate(let size):
       hibernate(size, options, on: machine, departure: unsafe context.pointee.departure)
-    default: break
+    case .bench(let sizes):
+      bench(sizes, options, on: machine, departure: unsafe context.pointee.departure)
+    case .describe: break
     }
     fail("nothing to do: give relay.boot=, relay.bench or relay.hibernate on the command line")
   }

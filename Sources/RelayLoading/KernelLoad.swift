@@ -16,25 +16,31 @@ public struct KernelLoad: Sendable {
   ///   - commandLine: the next kernel's; nil leaves the tree's.
   ///   - available: what may be overwritten when the loader is gone.
   ///   - loader: the loader's own image: a good place for the next kernel.
-  public init(
-    _ payload: Payload, tree: DeviceTree, commandLine: [UInt8]?, available: PhysicalRangeSet,
-    loader: PhysicalRange
+  ///   - live: what may not be overwritten while the loader runs, where the kernel is loaded into
+  ///     its own place: then nothing has to be moved.
+  public init<Memory: LoaderMemory>(
+    _ payload: Payload, in memory: Memory, tree: DeviceTree, commandLine: [UInt8]?,
+    available: PhysicalRangeSet, loader: PhysicalRange, live: PhysicalRangeSet = PhysicalRangeSet()
   ) throws(RelayFailure) {
-    let image: Arm64Image
-    do throws(ImageError) {
-      image = try unsafe Arm64Image(parsing: payload.kernel.span.bytes)
-    } catch {
-      throw .image(error)
+    let image = try memory.read(payload.kernel) { bytes throws(RelayFailure) -> Arm64Image in
+      do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
+        throw .image(error)
+      }
     }
     var own = tree
-    if let blob = payload.deviceTree {
-      do throws(DeviceTreeError) { own = try unsafe DeviceTree(parsing: blob.span.bytes) } catch {
-        throw .tree(error)
+    if let place = payload.deviceTree {
+      guard place.size <= 2 * PlacementRequest.maximumDeviceTreeSize else {
+        throw .placement(.deviceTreeTooLarge(size: place.size))
+      }
+      own = try memory.read(place) { bytes throws(RelayFailure) -> DeviceTree in
+        do throws(DeviceTreeError) { return try DeviceTree(parsing: bytes) } catch {
+          throw .tree(error)
+        }
       }
     }
     var next = HandoffTree(
       own, commandLine: commandLine, hasInitrd: payload.ramdisk != nil, seeds: [])
-    var room = available
+    var room = available.subtracting(live)
     do throws(DeviceTreeContentError) { room.subtract(try next.reservedMemory()) } catch {
       throw .treeContent
     }
@@ -46,7 +52,7 @@ public struct KernelLoad: Sendable {
       kernel: KernelRequirements(
         textOffset: image.textOffset, memorySize: image.imageSize,
         mayLieAnywhere: image.allowsAnyPlacement, pageSize: image.pageSize),
-      initrdSize: UInt64(payload.ramdisk?.count ?? 0), deviceTreeSize: UInt64(size),
+      initrdSize: payload.ramdisk?.size ?? 0, deviceTreeSize: UInt64(size),
       // The stage's place is chosen where sources are not.
       controlSize: 65536, controlAlignment: 65536)
     let placement: Placement
@@ -58,9 +64,9 @@ public struct KernelLoad: Sendable {
       try next.serialized(initrd: placement.initrd)
     }
     record = next.recordOffset.map { placement.deviceTree.start + UInt64($0) }
-    var segments = [LoadSegment(.kernel, .bytes(payload.kernel), at: placement.kernel.start)]
+    var segments = [LoadSegment(.kernel, .memory(payload.kernel), at: placement.kernel.start)]
     if let ramdisk = payload.ramdisk, let place = placement.initrd {
-      segments.append(LoadSegment(.initrd, .bytes(ramdisk), at: place.start))
+      segments.append(LoadSegment(.initrd, .memory(ramdisk), at: place.start))
     }
     segments.append(LoadSegment(.deviceTree, .bytes(blob), at: placement.deviceTree.start))
     self.segments = segments

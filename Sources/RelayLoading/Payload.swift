@@ -1,32 +1,37 @@
+import BootDigests
 import BootFormats
+import PhysicalMemory
 
-/// What relay is given to start: the parts of a FIT image's default configuration, as places in its
-/// bytes.
+/// What relay is given to start: the parts of a FIT image's default configuration, where they lie in
+/// memory.
 public struct Payload: Sendable {
-  public var kernel: [UInt8]
-  public var ramdisk: [UInt8]?
-  public var deviceTree: [UInt8]?
+  public let kernel: PhysicalRange
+  public let ramdisk: PhysicalRange?
+  public let deviceTree: PhysicalRange?
 
-  public init(parsing image: RawSpan) throws(RelayFailure) {
-    let tree: DeviceTree
-    do throws(DeviceTreeError) { tree = try DeviceTree(parsing: image) } catch {
-      throw .payload("it is no FIT image")
+  /// Finds the parts and compares their hashes.
+  ///
+  /// - Parameter place: where the FIT image lies in `memory`.
+  public init<Memory: LoaderMemory>(
+    at place: PhysicalRange, in memory: Memory, digests: SHA256.Implementation
+  ) throws(RelayFailure) {
+    let image = try memory.read(place) { bytes throws(RelayFailure) -> FITImage in
+      do throws(FITError) {
+        return try FITImage(parsing: bytes, digestingWith: digests)
+      } catch {
+        throw .payload(error)
+      }
     }
-    guard let images = tree.child("images", of: tree.root) else {
-      throw .payload("it is no FIT image: it has no /images")
+    func range(_ part: FITImage.Part) -> PhysicalRange {
+      PhysicalRange(
+        place.start + UInt64(part.data.lowerBound), upTo: place.start + UInt64(part.data.upperBound))
     }
-    func data(_ name: String) -> [UInt8]? {
-      guard let configurations = tree.child("configurations", of: tree.root),
-        let chosen = tree.property("default", of: configurations)?.string,
-        let configuration = tree.child(chosen, of: configurations),
-        let part = tree.property(name, of: configuration)?.string,
-        let node = tree.child(part, of: images)
-      else { return nil }
-      return tree.property("data", of: node)?.bytes
+    // Linux takes compressed ramdisks as they are; kernel and tree are for whoever starts it.
+    for part in [image.kernel, image.deviceTree] {
+      if let part, part.compression != "none" { throw .compressed(part.name, part.compression) }
     }
-    guard let kernel = data("kernel") else { throw .payload("it has no kernel") }
-    self.kernel = kernel
-    ramdisk = data("ramdisk")
-    deviceTree = data("fdt")
+    kernel = range(image.kernel)
+    ramdisk = image.initrd.map { range($0) }
+    deviceTree = image.deviceTree.map { range($0) }
   }
 }

@@ -5,8 +5,12 @@ import PhysicalMemory
 
 /// Why relay does not relocate. Nothing has been changed by then but pages that are given back.
 public enum RelayFailure: Error, Sendable, Hashable {
-  /// What is wrong with the payload.
-  case payload(StaticText)
+  case noPayload
+  /// The boot loader's initial RAM disk is not in memory.
+  case payloadOutsideMemory
+  case payload(FITError)
+  /// An image of the payload, and how it is compressed.
+  case compressed(String, String)
   case image(ImageError)
   case tree(DeviceTreeError)
   case treeContent
@@ -21,12 +25,17 @@ public enum RelayFailure: Error, Sendable, Hashable {
   /// The control region would be larger than the stage can take.
   case tooLarge(bytes: UInt64)
   case granule(StaticText)
+  case onlyForBoot
 }
 
 extension RelayFailure {
   public var sentence: String {
     switch self {
-    case .payload(let text): "payload: \(text.text)"
+    case .noPayload: "no payload: give a FIT image as initial RAM disk"
+    case .payloadOutsideMemory: "payload: it does not lie in this machine's memory"
+    case .payload(let error): "payload: " + error.sentence
+    case .compressed(let name, let compression):
+      "payload: image \(name) is compressed (\(compression)): relay takes it as it is"
     case .image(let error): "payload's kernel: " + error.sentence
     case .tree: "payload's device tree cannot be read"
     case .treeContent: "payload's device tree has reserved memory that makes no sense"
@@ -38,6 +47,7 @@ extension RelayFailure {
     case .notInMemory(let range):
       "0x\(String(range.start.rawValue, radix: 16)) is not in this machine's memory"
     case .tooLarge(let bytes): "the control region would take \(bytes) bytes, more than it may"
+    case .onlyForBoot: "relay.level=drop goes with relay.boot= only"
     case .granule(let name): "this CPU has no pages of \(name.text)"
     }
   }

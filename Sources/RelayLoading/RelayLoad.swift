@@ -62,6 +62,13 @@ public struct RelayLoad: Sendable {
   public let control: PhysicalRange
   public let pages: Int
   public let extents: Int
+  /// The entries of Linux's list for the same: a destination a segment, a source a page, an
+  /// indirection a page of entries, and the end.
+  public var entries: Int {
+    let plain = pages + segmentCount + 1
+    return plain + plain / 511
+  }
+  private let segmentCount: Int
   public let tablePages: Int
   /// What building extents, tables and block took, copying and digesting apart.
   public let buildTicks: UInt64
@@ -73,25 +80,86 @@ public struct RelayLoad: Sendable {
   ///
   /// - Throws: `RelayFailure`; every page that was taken from `supply` is given back.
   public init<Memory: LoaderMemory>(
-    _ segments: [LoadSegment], _ request: Request, layout: SourceLayout, failingRequest: Int? = nil,
+    _ segments: [LoadSegment], _ request: Request, from supply: inout PageSupply,
     into memory: Memory
   ) throws(RelayFailure) {
     let page = request.granule.pageSize
     let pageCount = Self.pageCount(of: segments, page)
     let region = try Self.region(for: segments, request)
-    var free = request.free
-    free.subtract(region)
-    var supply = PageSupply(free, pageSize: page, layout: layout)
-    supply.failingRequest = failingRequest
-
     var ticks = memory.ticks
     var build: UInt64 = 0
+    let extents = try Self.take(segments, request, from: &supply)
+    var destinations = PhysicalRangeSet()
+    for segment in segments {
+      destinations.insert(segment.destination.alignedOutward(to: page) ?? segment.destination)
+    }
+    let touched = Self.hulls(of: extents, in: request.mappable)
+    build += memory.ticks - ticks
+
+    if request.system == .none {
+      for segment in segments {
+        segment.read(from: 0, size: segment.size, in: memory) {
+          memory.write($0, at: segment.start)
+        }
+        memory.clean(segment.destination)
+      }
+    }
+    for extent in extents { Self.fill(extent, segments, memory) }
+    let pieces = Self.pieces(segments, extents, request.digests, memory)
+
+    ticks = memory.ticks
+    let control: Control
+    do throws(RelayFailure) {
+      control = try Control(
+        request, extents: extents, touched: touched, destinations: destinations, pieces: pieces,
+        in: PhysicalRange(region.start + StageImage.baseAlignment, upTo: region.end))
+    } catch {
+      Self.giveBack(extents, page, to: &supply)
+      throw error
+    }
+    control.write(request, to: memory)
+    self.control = control.place
+    controlPage = region.start
+    tablePages = control.tables.words.count * 8 / Int(page)
+    pages = pageCount
+    segmentCount = segments.count
+    self.extents = extents.count
+    buildTicks = build + memory.ticks - ticks
+  }
+
+  static func pageCount(of segments: [LoadSegment], _ page: UInt64) -> Int {
+    var count = 0
+    for segment in segments { count += Int((segment.size + page - 1) / page) }
+    return count
+  }
+
+  /// Where pages for sources may be taken: all that is free but the control pages' place.
+  public static func supply(
+    for segments: [LoadSegment], _ request: Request, layout: SourceLayout
+  ) throws(RelayFailure) -> PageSupply {
+    var free = request.free
+    free.subtract(try region(for: segments, request))
+    return PageSupply(free, pageSize: request.granule.pageSize, layout: layout)
+  }
+
+  /// A page for each of the segments', as runs.
+  private static func take(
+    _ segments: [LoadSegment], _ request: Request, from supply: inout PageSupply
+  ) throws(RelayFailure) -> [Extent] {
+    let page = request.granule.pageSize
     var extents: [Extent] = []
-    var touched = PhysicalRangeSet()
+    // Everything is in its place already.
+    guard request.system != .none else {
+      return extents
+    }
     for segment in segments {
       var offset: UInt64 = 0
       while offset < segment.size {
-        guard let source = supply.take() else { throw .noMemory(pages: supply.outstanding) }
+        guard let source = supply.take() else {
+          let taken = supply.outstanding
+          giveBack(extents, page, to: &supply)
+          throw .noMemory(pages: taken)
+        }
         let target = segment.start + offset
         if let last = extents.last, last.source.end == source, last.destination.end == target,
           let longer = Extent(
@@ -104,71 +172,17 @@ public struct RelayLoad: Sendable {
         offset += page
       }
     }
-    touched = Self.hulls(of: extents, in: request.mappable)
-    build += memory.ticks - ticks
-
-    for extent in extents { Self.fill(extent, segments, memory) }
-    let pieces = Self.pieces(segments, extents, request.digests, memory)
-
-    ticks = memory.ticks
-    var stage = request.stage
-    stage.setLifeline(request.lifeline)
-    let blockSize = HandoffBlock.size(
-      extents: extents.count, pieces: pieces.count, redistributors: request.redistributors.count)
-    controlPage = region.start
-    let base = region.start + StageImage.baseAlignment
-    var tablePages = 8
-    while true {
-      let control = ControlRegion(
-        stage: stage, blockSize: blockSize, tablePages: tablePages, granule: request.granule)
-      guard base + control.size <= region.end else { throw .tooLarge(bytes: control.size) }
-      let place = PhysicalRange(base, upTo: base + control.size)
-      let building = try Self.map(request, touched: touched, control: control, at: place)
-      guard building.pageCount <= tablePages else {
-        tablePages = building.pageCount
-        continue
-      }
-      let tables: TranslationTables<Sealed>
-      do throws(TableMemoryError) {
-        tables = try building.seal(
-          in: PhysicalRange(base + control.tableOffset, upTo: place.end))
-      } catch {
-        throw .tableMemory(error)
-      }
-      let translation = HandoffBlock.Translation(
-        root: tables.root, tcr: tables.control.tcr, mair: tables.control.mair)
-      let block = HandoffBlock(
-        address: base + control.blockOffset, lifeline: request.lifeline,
-        entry: request.entryInControlPage.map { region.start + $0 } ?? request.entry,
-        arguments: request.arguments, tables: tables.memory, granule: request.granule,
-        el1Layout: request.regime == .el2 ? nil : translation,
-        el2Layout: request.regime == .el2 ? translation : nil, extents: extents, pieces: pieces,
-        record: request.record, redistributors: request.redistributors,
-        kernelMemorySize: request.entrySize, kernelPageSize: request.entryPageSize)
-      let blockWords = block.encoded(
-        code: stage.code.words.span, constants: stage.constants.words.span,
-        tables: tables.words.span)
-      // Sound, all: words have no padding.
-      memory.write(unsafe stage.code.words.span.bytes, at: base + stage.code.offset)
-      memory.write(unsafe stage.constants.words.span.bytes, at: base + stage.constants.offset)
-      let writable = base + stage.writable.offset
-      memory.clear(PhysicalRange(writable, upTo: writable + stage.writable.memorySize))
-      memory.write(unsafe blockWords.span.bytes, at: base + control.blockOffset)
-      memory.write(unsafe tables.words.span.bytes, at: tables.memory.start)
-      memory.clean(place)
-      self.control = place
-      self.tablePages = building.pageCount
-      break
-    }
-    pages = pageCount
-    self.extents = extents.count
-    buildTicks = build + memory.ticks - ticks
+    return extents
   }
 
-  static func pageCount(of segments: [LoadSegment], _ page: UInt64) -> Int {
-    var count = 0
-    for segment in segments { count += Int((segment.size + page - 1) / page) }
-    return count
+  private static func giveBack(
+    _ extents: [Extent], _ page: UInt64, to supply: inout PageSupply
+  ) {
+    for extent in extents {
+      for offset in stride(from: 0, to: extent.size, by: Int(page)) {
+        supply.giveBack(extent.source.start + offset)
+      }
+    }
   }
 
   /// Where the control pages go: as much as they can take, because the scattered pages leave no room
