@@ -26,8 +26,9 @@ func bench(
               try measure(
                 system, UInt64(size) << 20, layout, chosen, on: machine, departure: departure))
           } catch {
-            say("\(size) MiB, \(granule.relayName), \(system.name), \(layout.name): "
-              + error.sentence)
+            say(
+              "\(size) MiB, \(granule.relayName), \(system.name), \(layout.name): "
+                + error.sentence)
           }
         }
       }

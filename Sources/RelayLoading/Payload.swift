@@ -24,7 +24,8 @@ public struct Payload: Sendable {
     }
     func range(_ part: FITImage.Part) -> PhysicalRange {
       PhysicalRange(
-        place.start + UInt64(part.data.lowerBound), upTo: place.start + UInt64(part.data.upperBound))
+        place.start + UInt64(part.data.lowerBound), upTo: place.start + UInt64(part.data.upperBound)
+      )
     }
     // Linux takes compressed ramdisks as they are; kernel and tree are for whoever starts it.
     for part in [image.kernel, image.deviceTree] {

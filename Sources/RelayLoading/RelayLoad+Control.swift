@@ -55,7 +55,8 @@ extension RelayLoad {
           entry: request.entryInControlPage.map {
             PhysicalAddress(base.rawValue - StageImage.baseAlignment + $0)
           } ?? request.entry,
-          arguments: request.arguments, tables: isMapped ? tables.memory : none, granule: request.granule,
+          arguments: request.arguments, tables: isMapped ? tables.memory : none,
+          granule: request.granule,
           el1Layout: isMapped && request.regime != .el2 ? translation : nil,
           el2Layout: isMapped && request.regime == .el2 ? translation : nil, strategy: map.strategy,
           extents: map.extents, pieces: pieces, record: request.record,
