@@ -7,10 +7,12 @@ import PhysicalMemory
 extension BatonError {
   var status: ExitStatus {
     switch self {
-    case .usage: .usage
+    case .usage, .noConfigurations: .usage
     case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
       .noRoom
-    case .file, .image, .compressed, .tree, .treeContent, .commandLineTooLong: .badFile
+    case .file, .image, .compressed, .fit, .unifiedImage, .zboot, .fileChanges, .tree, .treeContent,
+      .commandLineTooLong:
+      .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
       .tooLittleMemory:
       .noRoom
@@ -33,6 +35,12 @@ extension BatonError {
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
     case .file(let path, let error): path + ": " + error.text
     case .image(let path, let error): path + ": " + error.sentence
+    case .fit(let path, let error): path + ": " + error.sentence
+    case .unifiedImage(let path, let error): path + ": " + error.sentence
+    case .zboot(let path, let error): path + ": " + error.sentence
+    case .noConfigurations(let path):
+      path + " is no FIT image and has no configurations: leave --config out"
+    case .fileChanges(let path): path + " changes while it is read; try again"
     case .compressed(let path, let compression, let error):
       path + ": " + error.sentence(compression)
     case .tree(let path, let error): path + " is no usable device tree: " + error.text
@@ -62,8 +70,9 @@ extension BatonError {
       "this kernel may have " + String(possible) + " CPUs and firmware cannot switch " + cpu
         + " off (no PSCI), so it refuses kexec; boot with nr_cpus=1 to use it"
     case .tooLittleMemory(let needed, let available):
-      "loading takes " + String(needed >> 10) + " KiB of memory and " + String(available >> 10)
-        + " KiB are available; stop programs or give a smaller initrd"
+      "loading takes " + String(needed >> 10) + " KiB of memory and "
+        + (available.map { String($0 >> 10) + " KiB are available" } ?? "there is too little")
+        + "; stop programs or give a smaller initrd"
     case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
     case .loadDisabled:
       "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"
@@ -164,9 +173,10 @@ extension FileFormat {
     switch self {
     case .zImage, .bzImage: "a kernel for another architecture cannot run here: give an arm64 one"
     case .cpio: "an initramfs goes with --initrd"
-    case .deviceTree: "a device tree goes with --dtb; take the kernel out of a FIT image first"
+    case .deviceTree: "a device tree goes with --dtb"
     case .elf: "give arch/arm64/boot/Image, not vmlinux"
-    case .bzip2, .xz, .lzma, .lz4, .zstd: "decompress it first"
+    case .gzip, .zstd, .xz, .lzma: "it is compressed more than once: decompress it first"
+    case .bzip2, .lz4: "decompress it first"
     default: "give the uncompressed Image"
     }
   }

@@ -8,6 +8,13 @@ enum BatonError: Error {
   case usage(UsageError)
   case file(String, Errno)
   case image(String, ImageError)
+  case fit(String, FITError)
+  case unifiedImage(String, UnifiedKernelImageError)
+  case zboot(String, EFIZbootError)
+  /// `--config` for a file that is no FIT image.
+  case noConfigurations(String)
+  /// A file that has another size when it is read again.
+  case fileChanges(String)
   case compressed(String, Compression, DecompressionError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)
@@ -25,7 +32,7 @@ enum BatonError: Error {
   /// The kernel may have so many CPUs, and this one cannot be switched off.
   case cpuStays(String, possible: Int)
   /// Bytes that loading takes, and those that are free.
-  case tooLittleMemory(needed: UInt64, available: UInt64)
+  case tooLittleMemory(needed: UInt64, available: UInt64?)
   case notRoot
   case loadDisabled
   /// The sysctl of this name allows no more calls in this boot.

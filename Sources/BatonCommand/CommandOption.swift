@@ -11,6 +11,7 @@ struct CommandOption: Sendable {
     case version = 118  // v
     case help = 104  // h
     case initrd = 256
+    case configuration
     case deviceTree
     case append
     case reuseCommandLine
@@ -61,7 +62,10 @@ struct CommandOption: Sendable {
         help: "Answer --check, --last, --status and --dry-run in JSON."),
       CommandOption(
         name: .initrd, long: ["initrd", "ramdisk"], argument: "FILE",
-        help: "Initial RAM disk for the next kernel."),
+        help: "Initial RAM disk for the next kernel; several are joined."),
+      CommandOption(
+        name: .configuration, long: ["config"], argument: "NAME",
+        help: "Configuration of a FIT image (also IMAGE#NAME; default: its own)."),
       CommandOption(
         name: .deviceTree, long: ["dtb"], argument: "FILE",
         help: "Device tree for the next kernel, instead of the running one's."),

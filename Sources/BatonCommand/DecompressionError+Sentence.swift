@@ -22,11 +22,12 @@ extension DecompressionError {
     case .appended(let size):
       data + " with " + String(size) + " bytes appended; remove what does not belong to it"
     case .tooLarge(let size, let limit):
-      "decompressed it would have " + String(size >> 10) + " KiB, and " + String(limit >> 10)
-        + " KiB of memory are available"
+      "decompressed it would have " + String(size >> 10)
+        + " KiB, more than half of the memory that is available ("
+        + String(limit >> 10) + " KiB)"
     case .largerThan(let limit):
-      "decompressed it has more than the " + String(limit >> 10)
-        + " KiB of memory that are available"
+      "decompressed it has more than half of the memory that is available ("
+        + String(limit >> 10) + " KiB)"
     case .unsupported:
       data + " that uses what baton's decoder lacks (a filter, a check or a dictionary); "
         + "compress it with the program's defaults"

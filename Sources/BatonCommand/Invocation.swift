@@ -15,7 +15,10 @@ struct Invocation: Hashable, Sendable {
   }
 
   var action: Action
-  var initrd: String?
+  /// `--initrd`'s, in their order.
+  var initrds: [String] = []
+  /// `--config`'s: the configuration of a FIT image.
+  var configuration: String?
   var deviceTree: String?
   /// `--append`'s string.
   var commandLine: String?
@@ -73,8 +76,11 @@ extension Invocation {
       case .version: actions.append(.version)
       case .debug: result.showsPlan = true
       case .initrd:
-        result.initrd = value
+        result.initrds.append(value)
         loadOption = "--initrd"
+      case .configuration:
+        result.configuration = value
+        loadOption = "--config"
       case .deviceTree:
         result.deviceTree = value
         loadOption = "--dtb"

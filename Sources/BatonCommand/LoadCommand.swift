@@ -12,38 +12,41 @@ struct LoadCommand<System: LinuxSystem> {
 
   func run() throws(BatonError) {
     if !invocation.isDryRun { try LoadPermission.require(system) }
-    let kernel = try mapKernel()
-    let header = try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
+    let kernel = try openKernel()
+    let header = try kernel.image.withBytes { bytes throws(BatonError) -> Arm64Image in
       do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
-        throw .image(imagePath, error)
+        throw .image(kernel.name, error)
       }
     }
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
-    if let path = invocation.initrd {
-      let initrd = try map(path)
-      try initrd.withBytes { bytes throws(BatonError) in
-        try load(kernel: kernel, header: header, initrd: bytes)
+    try kernel.withInitrd { own throws(BatonError) in
+      if invocation.initrds.isEmpty {
+        try load(kernel: kernel, header: header, initrd: own)
+      } else {
+        let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)
+        try joined.withBytes { bytes throws(BatonError) in
+          try load(kernel: kernel, header: header, initrd: bytes)
+        }
       }
-    } else {
-      try load(kernel: kernel, header: header, initrd: RawSpan())
     }
   }
 
   private func load(
-    kernel: borrowing MappedFile, header: Arm64Image, initrd: RawSpan
+    kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan
   ) throws(BatonError) {
-    let commandLine = try LoadCommandLine.resolve(invocation, system: system)
-    let given = try givenTree()
+    let commandLine = try LoadCommandLine.resolve(
+      invocation, image: file.commandLine, system: system)
+    let given = try givenTree(file.deviceTree)
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
       console: invocation.console)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
-    for warning in machine.warnings + lacking {
+    for warning in file.warnings + machine.warnings + lacking {
       system.write("baton: warning: " + warning + "\n", to: .standardError)
     }
     var next = try NextTree(
-      tree, path: invocation.deviceTree ?? Machine.treePath, commandLine: commandLine,
+      tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
 
     let stage = try StageImage.embedded()
@@ -51,20 +54,20 @@ struct LoadCommand<System: LinuxSystem> {
       invocation.verifiesEverything ? .everything : .sample(count: 64)
     let treeSize = try next.serialized().count
     try Suitability.requireMemory(
-      UInt64(kernel.byteCount) + UInt64(initrd.byteCount) + UInt64(treeSize), system)
+      UInt64(file.image.byteCount) + UInt64(initrd.byteCount) + UInt64(treeSize), system)
     let layout = try layout(
       machine: machine, unusable: try next.reservedMemory(), stage: stage, header: header,
       initrdSize: initrd.byteCount,
       treeSize: treeSize,
       pieceCount: HandoffPlan.pieceCount(
-        selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
+        selection, kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
       processors: WorkSharing.processors(
         limit: invocation.processorLimit,
         work: HandoffPlan.verifiedBytes(
-          selection, kernel: kernel.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
+          selection, kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
         on: machine, system))
     let blob = try next.serialized(initrd: layout.placement.initrd)
-    let plan = kernel.withBytes { kernel in
+    let plan = file.image.withBytes { kernel in
       // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
@@ -80,7 +83,7 @@ struct LoadCommand<System: LinuxSystem> {
     if invocation.isDryRun { return }
     let older = LoadRecord.takeAway(system)
     do throws(Errno) {
-      try kernel.withBytes { kernel throws(Errno) in
+      try file.image.withBytes { kernel throws(Errno) in
         try SegmentLoader.load(
           plan, kernel: kernel, initrd: initrd, deviceTree: blob, system: system)
       }
@@ -143,41 +146,56 @@ struct LoadCommand<System: LinuxSystem> {
     return .portable
   }
 
-  private func givenTree() throws(BatonError) -> DeviceTree? {
-    guard let path = invocation.deviceTree else { return nil }
+  /// The tree that `--dtb` names, else the one that the kernel's file brings.
+  private func givenTree(_ image: [UInt8]?) throws(BatonError) -> DeviceTree? {
+    guard let path = invocation.deviceTree else {
+      guard let image else { return nil }
+      // Sound: a span of bytes as the bytes that they are.
+      return try tree(unsafe image.span.bytes)
+    }
     let file = try map(path)
     // A tree is copied onto the heap, where lack of memory is no error but the end: the protocol's
     // limit comes first.
-    guard file.byteCount <= Self.treeFileLimit else {
+    guard file.byteCount <= KernelFile.treeLimit else {
       throw .handoff(.placement(.deviceTreeTooLarge(size: UInt64(file.byteCount))))
     }
-    return try file.withBytes { bytes throws(BatonError) -> DeviceTree in
-      do throws(DeviceTreeError) { return try DeviceTree(parsing: bytes) } catch {
-        throw .tree(path, error)
-      }
+    return try file.withBytes { bytes throws(BatonError) in try tree(bytes) }
+  }
+
+  private func tree(_ bytes: RawSpan) throws(BatonError) -> DeviceTree {
+    do throws(DeviceTreeError) { return try DeviceTree(parsing: bytes) } catch {
+      throw .tree(givenTreePath, error)
     }
   }
 
-  /// The kernel's file, decompressed where it is compressed.
-  private func mapKernel() throws(BatonError) -> MappedFile {
-    let file = try map(imagePath)
-    let format = file.withBytes { FileFormat(recognizing: $0) }
-    guard format == .gzip else { return file }
-    return try file.withBytes { bytes throws(BatonError) -> MappedFile in
-      do throws(DecompressionError) {
-        return try MappedFile.decompressing(
-          bytes, as: .gzip, limit: system.availableMemory ?? Self.unknownMemoryLimit)
-      } catch {
-        throw .compressed(imagePath, .gzip, error)
-      }
+  /// Where a tree that is not the running kernel's comes from, as sentences name it.
+  private var givenTreePath: String {
+    invocation.deviceTree ?? imagePath + ": device tree"
+  }
+
+  /// The kernel's file, taken apart and decompressed.
+  private func openKernel() throws(BatonError) -> KernelFile {
+    // Loading copies what was decompressed, so that no more than half of the memory can serve.
+    let reading = KernelFile.Reading(
+      configuration: invocation.configuration,
+      limit: (system.availableMemory ?? Self.unknownMemory) / 2,
+      digestImplementation: digestImplementation)
+    do throws(BatonError) {
+      return try KernelFile(try map(imagePath), path: imagePath, reading)
+    } catch {
+      // As U-Boot's bootm has it: IMAGE#CONFIGURATION, where no file is called so.
+      guard case .file(_, .noSuchFile) = error, invocation.configuration == nil,
+        let mark = imagePath.utf8.lastIndex(of: UInt8(ascii: "#"))
+      else { throw error }
+      var reading = reading
+      reading.configuration = String(imagePath[imagePath.utf8.index(after: mark)...])
+      let path = String(imagePath[..<mark])
+      return try KernelFile(try map(path), path: path, reading)
     }
   }
 
-  /// In bytes: what a compressed kernel may become where the kernel does not tell its free memory.
-  private static var unknownMemoryLimit: UInt64 { 1 << 30 }
-
-  /// In bytes: room for a tree that shrinks when it is written anew.
-  private static var treeFileLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }
+  /// In bytes: what is taken to be free where the kernel does not tell.
+  private static var unknownMemory: UInt64 { 2 << 30 }
 
   private func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }

@@ -5,15 +5,17 @@ enum LoadCommandLine {
   /// COMMAND_LINE_SIZE of arm64 Linux, its terminator apart.
   static let maximumSize = 2047
 
-  /// The bytes without a terminator, or nil to leave the tree's own in place, because nothing was
+  /// - Parameter image: the command line that a UKI brings, for where no option gives one.
+  /// - Returns: the bytes without a terminator, or nil to leave the tree's own in place, because nothing was
   /// asked for.
   ///
   /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`, and
   /// `--append` after it. An empty `--append` is an empty command line, not none.
   static func resolve<System: LinuxSystem>(
-    _ invocation: Invocation, system: System
+    _ invocation: Invocation, image: [UInt8]? = nil, system: System
   ) throws(BatonError) -> [UInt8]? {
-    var line: [UInt8] = []
+    let isGiven = invocation.commandLine != nil || invocation.reusesCommandLine
+    var line = isGiven ? [] : image ?? []
     if invocation.reusesCommandLine {
       do throws(Errno) { line = try system.read("/proc/cmdline") } catch {
         throw .commandLineUnreadable(error)
@@ -26,8 +28,7 @@ enum LoadCommandLine {
       line += Array(appended.utf8)
     }
     guard line.count <= maximumSize else { throw .commandLineTooLong(line.count) }
-    if invocation.commandLine == nil, !invocation.reusesCommandLine { return nil }
-    return line
+    return isGiven || image != nil ? line : nil
   }
 
   /// The line without the words by which a boot loader says what it has started: this time it is

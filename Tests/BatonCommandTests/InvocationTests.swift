@@ -22,7 +22,7 @@ import Testing
   func `kexec-tools' spellings mean the same in any order`(arguments: [String]) throws {
     var expected = Invocation(action: .load(image: "I"))
     expected.commandLine = "a b"
-    expected.initrd = "R"
+    expected.initrds = ["R"]
     expected.deviceTree = "D"
     #expect(try Invocation(parsing: arguments) == expected)
   }

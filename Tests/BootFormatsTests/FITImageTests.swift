@@ -55,7 +55,7 @@ import Testing
   func `The parts of the default configuration are what mkimage was given`(
     options: [String]
   ) throws {
-    let file = try ImageMaker.make(Self.source(), Self.files, options)
+    let file = try HostTool.fit(Self.source(), Self.files, options)
     let image = try parse(file)
     #expect(image.configuration == "full")
     #expect(Array(file[image.kernel.data]) == Self.kernel)
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test func `A configuration is taken by its name`() throws {
-    let file = try ImageMaker.make(Self.source(), Self.files)
+    let file = try HostTool.fit(Self.source(), Self.files)
     let image = try parse(file, "bare")
     #expect(image.configuration == "bare")
     #expect(image.initrd == nil && image.deviceTree == nil)
@@ -77,7 +77,7 @@ import Testing
 
   @Test(arguments: ["crc32", "md5", "sha1", "sha256", "sha384", "sha512"])
   func `Each of mkimage's hashes is right, and sees each changed byte`(hash: String) throws {
-    let file = try ImageMaker.make(Self.source(hash: hash), Self.files)
+    let file = try HostTool.fit(Self.source(hash: hash), Self.files)
     let image = try parse(file)
     for part in [image.kernel, try #require(image.initrd), try #require(image.deviceTree)] {
       for place in [part.data.lowerBound, part.data.upperBound - 1] {
@@ -89,7 +89,7 @@ import Testing
   }
 
   @Test func `External data that was cut is missed`() throws {
-    let file = try ImageMaker.make(Self.source(), Self.files, ["-E"])
+    let file = try HostTool.fit(Self.source(), Self.files, ["-E"])
     let image = try parse(file)
     let last = try #require(image.deviceTree).data
     // mkimage pads behind the last.
@@ -100,7 +100,7 @@ import Testing
   }
 
   @Test func `Without a default the only configuration is taken, and none of several`() throws {
-    let file = try ImageMaker.make(Self.source(), Self.files)
+    let file = try HostTool.fit(Self.source(), Self.files)
     var tree = try BootFormatsTests.parse(file)
     let configurations = try #require(tree.node(at: "/configurations"))
     tree.removeProperty("default", of: configurations)
@@ -165,7 +165,7 @@ import Testing
       error: .unknownHash("fdt-1", algorithm: "crc16-ccitt")),
   ])
   func `Each property that makes no sense is named`(damage: Damage) throws {
-    var tree = try BootFormatsTests.parse(try ImageMaker.make(Self.source(), Self.files))
+    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
     let node = try #require(tree.node(at: damage.path))
     if let value = damage.value {
       tree.setProperty(damage.property, of: node, to: value)
@@ -229,7 +229,7 @@ import Testing
   }
 
   @Test func `A signature is seen`() throws {
-    var tree = try BootFormatsTests.parse(try ImageMaker.make(Self.source(), Self.files))
+    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
     tree.addNode("signature-1", under: try #require(tree.node(at: "/configurations/full")))
     #expect(try parse(tree.serialized()).hasSignatures)
     #expect(try !parse(tree.serialized(), "bare").hasSignatures)
@@ -240,7 +240,7 @@ import Testing
   @Test(arguments: [[], ["-E"]])
   func `No truncation and no flipped bit traps or gives other bytes`(options: [String]) throws {
     let small = ["kernel": Array("kernel".utf8), "initrd": Self.initrd, "dtb": Self.dtb]
-    let file = try ImageMaker.make(Self.source(), small, options)
+    let file = try HostTool.fit(Self.source(), small, options)
     let whole = try parse(file)
     for count in 0..<file.count {
       let cut = Array(file[..<count])
