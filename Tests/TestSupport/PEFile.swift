@@ -25,7 +25,7 @@ public enum PEFile {
       let entry = 0x80 + 24 + 40 * index
       file.replaceSubrange(entry..<entry + section.name.utf8.count, with: section.name.utf8)
       store(UInt64(section.content.count), 4, at: entry + 8, &file)
-      store(UInt64(section.content.count + 511 & ~511), 4, at: entry + 16, &file)
+      store(UInt64((section.content.count + 511) & ~511), 4, at: entry + 16, &file)
       store(UInt64(file.count), 4, at: entry + 20, &file)
       file += section.content
     }
