@@ -9,6 +9,7 @@ enum Userland {
   static let loaded = "lab: loaded "
   static let second = "lab: second userland"
   static let turn = "lab: turn "
+  static let online = "lab: online "
   static let commandLine = "lab: command line: "
 
   private static let mounts = """
@@ -82,7 +83,7 @@ enum Userland {
     return [UInt8](repeating: 0, count: ballast) + result.standardOutput
   }
 
-  /// Every kernel's in a chain: says which it is, packs what it runs from for the next one, and
+  /// Every kernel's in a chain: says which it is and which CPUs are online, packs what it runs from for the next one, and
   /// hands over, until `length` handoffs have taken place. `files` are baton and the kernel.
   static func chain(
     busybox: String, files: [(path: String, contents: [UInt8])], length: Int
@@ -99,6 +100,7 @@ enum Userland {
           case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
         done
         echo "\(turn)$turn"
+        echo "\(online)$(busybox cat /sys/devices/system/cpu/online)"
         [ $turn -ne \(length) ] || busybox poweroff -f
         { echo dev; echo proc; echo sys; busybox find bin init lab; } |
           busybox cpio -o -H newc >next.cpio

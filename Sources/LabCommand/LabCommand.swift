@@ -6,7 +6,9 @@ struct LabCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lab",
     abstract: "Drives real kernels through a handoff in QEMU, and measures it.",
-    subcommands: [RunCommand.self, BenchCommand.self, MatrixCommand.self])
+    subcommands: [
+      RunCommand.self, BenchCommand.self, MatrixCommand.self, ChainCommand.self,
+    ])
 }
 
 extension Handoff.Tool: ExpressibleByArgument {}
