@@ -51,10 +51,13 @@
 // maintenance are translated as the guest's accesses have shown: alike with the MMU off and for
 // code that runs at its own physical address, by one offset in Linux's linear map, and otherwise by
 // the last store to the same page.
+#include "../CBatonArm64/include/handoff_block.h"
+#include "../CBatonArm64/include/stage_header.h"
 #include "../CLabPlugin/qemu_plugin_api.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,11 +446,13 @@ static void kernel_entered(unsigned vcpu, void *userdata) {
   uint64_t pc = ((const place_t *)userdata)->pc;
   require_synchronized(~0u, pc);
   if (tlb != EFFECTIVE) violation_of_none(TLB, pc);
-  uint64_t block = stage_base + guest_word(stage_base + 20, 4);
-  uint64_t pieces = guest_word(block + 184, 8);  // offset, count of an array of 48-byte pieces
+  uint64_t block =
+    stage_base + guest_word(stage_base + offsetof(struct baton_stage_header, block_offset), 4);
+  uint64_t pieces = guest_word(block + offsetof(struct baton_handoff_block, pieces), 8);
   for (uint64_t i = 0; i < pieces >> 32 && i < 1 << 14; i++) {
-    uint64_t piece = block + (uint32_t)pieces + i * 48;
-    uint64_t start = guest_word(piece, 8), size = guest_word(piece + 8, 4);
+    uint64_t piece = block + (uint32_t)pieces + i * sizeof(struct baton_piece);
+    uint64_t start = guest_word(piece + offsetof(struct baton_piece, address), 8);
+    uint64_t size = guest_word(piece + offsetof(struct baton_piece, size), 4);
     if (!size || !is_ram(start) || !is_ram(start + size - 1)) continue;
     for (uint64_t line = line_of(start); line <= line_of(start + size - 1); line++)
       set(during, line);
