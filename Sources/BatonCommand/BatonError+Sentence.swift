@@ -10,7 +10,9 @@ extension BatonError {
     case .usage: .usage
     case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
       .noRoom
-    case .file, .image, .compressed, .tree, .treeContent, .commandLineTooLong: .badFile
+    case .file, .image, .compressed, .tree, .treeContent, .commandLineTooLong, .wrongType:
+      .badFile
+    case .serial, .initrdNotRetained: .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
       .tooLittleMemory:
       .noRoom
@@ -21,7 +23,7 @@ extension BatonError {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
     case .nothingLoaded: .negative
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .reboot:
+      .reboot, .shutdown:
       .systemCall
     }
   }
@@ -91,6 +93,16 @@ extension BatonError {
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
+    case .shutdown(let error):
+      "the kernel is loaded, but shutdown could not be run: " + error.text
+        + "; shut down by other means, or start it with -e"
+    case .serial(let name):
+      "--serial: /sys/class/tty/" + name
+        + " is no console that baton's stage can drive (PL011, SBSA UART, 8250)"
+    case .wrongType(let path, let type): path + " is not of the type " + type.rawValue
+    case .initrdNotRetained:
+      "--reuseinitrd: no /sys/firmware/initrd: boot with retain_initrd, on Linux 6.6 or later, or "
+        + "give the file with --initrd"
     case .reboot(let error):
       "the running kernel did not start the loaded one: reboot: " + error.text
     }
@@ -112,8 +124,9 @@ extension UsageError {
     case .unknownOption(let option):
       option + " is not an option, or lacks its argument, or has one too many" + help
     case .noAnswerInJSON: "--json goes with --check, --last, --status and --dry-run only" + help
-    case .noAction: "nothing to do: one of -l, -e, -u, -S, --check, --last is needed" + help
-    case .severalActions: "only one of -l, -e, -u, -S, --check, --last at a time" + help
+    case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
+    case .severalActions:
+      "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le and -pu)" + help
     case .noImage: "-l needs a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l only" + help
@@ -124,6 +137,9 @@ extension UsageError {
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)
     case .emptyBounds: "--mem-min must be below --mem-max"
+    case .meaningless(let option, let why): option + " has no meaning here: " + why
+    case .onlyWithExecute(let option): option + " goes with -e, -f or -le only" + help
+    case .contradiction(let one, let other): one + " and " + other + " exclude each other" + help
     }
   }
 
@@ -131,6 +147,7 @@ extension UsageError {
   private static func values(of option: String) -> String {
     switch option {
     case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
+    case "--type": "Image, zImage, vmlinuz or uki"
     case "--cpus": "a number of CPUs, from 1 on"
     default: "reset or halt"
     }

@@ -1,5 +1,6 @@
 import BootDigests
 import BootFormats
+import HardwareDescription
 import KexecRelocation
 import LinuxHost
 import PhysicalMemory
@@ -11,6 +12,13 @@ struct LoadCommand<System: LinuxSystem> {
   let system: System
 
   func run() throws(BatonError) {
+    if invocation.systemCall == .file {
+      throw .usage(
+        .meaningless("--kexec-file-syscall", why: "this baton loads by kexec_load(2) only"))
+    }
+    if invocation.slot == .crash {
+      throw .usage(.meaningless("--load-panic", why: "this baton loads no crash kernels"))
+    }
     if !invocation.isDryRun { try LoadPermission.require(system) }
     let kernel = try mapKernel()
     let header = try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
@@ -19,7 +27,7 @@ struct LoadCommand<System: LinuxSystem> {
       }
     }
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
-    if let path = invocation.initrd {
+    if let path = invocation.reusesInitrd ? Self.retainedInitrd : invocation.initrd {
       let initrd = try map(path)
       try initrd.withBytes { bytes throws(BatonError) in
         try load(kernel: kernel, header: header, initrd: bytes)
@@ -36,7 +44,7 @@ struct LoadCommand<System: LinuxSystem> {
     let given = try givenTree()
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
-      console: invocation.console)
+      console: try console())
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
     for warning in machine.warnings + lacking {
@@ -158,10 +166,20 @@ struct LoadCommand<System: LinuxSystem> {
     }
   }
 
+  private func console() throws(BatonError) -> ConsoleSpecification? {
+    guard let name = invocation.serial else { return invocation.console }
+    guard let console = SerialConsole.named(name, system) else { throw .serial(name) }
+    return console
+  }
+
+  /// What a kernel shows of the initrd that retain_initrd has kept.
+  private static var retainedInitrd: String { "/sys/firmware/initrd" }
+
   /// The kernel's file, decompressed where it is compressed.
   private func mapKernel() throws(BatonError) -> MappedFile {
     let file = try map(imagePath)
     let format = file.withBytes { FileFormat(recognizing: $0) }
+    if let type = invocation.type, !type.includes(format) { throw .wrongType(imagePath, type) }
     guard format == .gzip else { return file }
     return try file.withBytes { bytes throws(BatonError) -> MappedFile in
       do throws(DecompressionError) {
@@ -180,6 +198,9 @@ struct LoadCommand<System: LinuxSystem> {
   private static var treeFileLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }
 
   private func map(_ path: String) throws(BatonError) -> MappedFile {
-    do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }
+    do throws(Errno) { return try system.map(path) } catch {
+      if path == Self.retainedInitrd, error == .noSuchFile { throw .initrdNotRetained }
+      throw .file(path, error)
+    }
   }
 }

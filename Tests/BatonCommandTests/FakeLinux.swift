@@ -7,7 +7,9 @@ final class FakeLinux: LinuxSystem {
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
     case sync
+    case interfacesDown
     case reboot
+    case shutdown
   }
 
   struct Segment: Equatable {
@@ -22,6 +24,7 @@ final class FakeLinux: LinuxSystem {
   /// What replacing one fails with.
   var replaceFailures: [String: Errno] = [:]
   var kexecLoadFailure: Errno?
+  var interfaceFailure: Errno?
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
   var counter: UInt64 = 0x1000
@@ -91,6 +94,16 @@ final class FakeLinux: LinuxSystem {
     onReboot(self)
     effects.append(.reboot)
     return rebootFailure
+  }
+
+  func takeInterfacesDown() throws(Errno) {
+    effects.append(.interfacesDown)
+    if let interfaceFailure { throw interfaceFailure }
+  }
+
+  func replaceByShutdown() -> Errno {
+    effects.append(.shutdown)
+    return .noSuchFile
   }
 
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
