@@ -200,7 +200,6 @@ extension UsageError {
     case .badValue(let option, let value):
       option + " takes " + Self.values(of: option) + ", not "
         + (value.isEmpty ? "nothing" : value)
-    case .contradiction(let one, let other): one + " does not go with " + other
     case .badAddress(let option, let value):
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)
