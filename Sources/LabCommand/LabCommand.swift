@@ -12,5 +12,6 @@ struct LabCommand: AsyncParsableCommand {
 }
 
 extension Handoff.Tool: ExpressibleByArgument {}
+extension Handoff.Route: ExpressibleByArgument {}
 extension Machine.Level: ExpressibleByArgument {}
 extension Machine.GIC: ExpressibleByArgument {}

@@ -72,6 +72,9 @@ struct Report {
       console.write(" of ")
       console.write(decimal: UInt64(pieces))
       console.write(")")
+      if piece.segment == SegmentRole.crashRegion.rawValue {
+        console.write(": a dump kernel was loaded since")
+      }
     case .processorStuck(let stuck):
       console.write("CPU ")
       console.write(hexadecimal: stuck.processor)
@@ -92,6 +95,13 @@ struct Report {
     console.write(hexadecimal: syndrome)
     console.write(", FAR ")
     console.write(hexadecimal: fault)
+    end(&console)
+  }
+
+  /// In the guard, after a panic.
+  func panicked() -> Never {
+    var console = Console(lifeline.console)
+    console.write("baton: the kernel panicked; what baton -l staged is no dump kernel")
     end(&console)
   }
 
