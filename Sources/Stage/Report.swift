@@ -13,6 +13,16 @@ struct Report {
     self.lifeline = lifeline
   }
 
+  /// That there was nothing to do.
+  func departureAtOnce(level: StaticString, entry: UInt64) {
+    var console = Console(lifeline.console)
+    console.write("baton: ")
+    console.write(level)
+    console.write(", MMU off, nothing to move; starting ")
+    console.write(hexadecimal: entry)
+    console.endLine()
+  }
+
   /// What was done, before the jump.
   func departure(
     level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, processors: Int,
