@@ -92,7 +92,12 @@ import Testing
       damage: { $0.replaceSubrange(56..<76, with: repeatElement(0xFF, count: 20)) }),
     Refusal(
       name: "no images", sentence: "it has no /images",
-      source: "/dts-v1/; / { description = \"p\"; };"),
+      damage: { bytes in
+        let name = Array("images\0".utf8)
+        for start in 0..<4096 where bytes[start..<start + name.count].elementsEqual(name) {
+          bytes[start] ^= 1
+        }
+      }),
     Refusal(
       name: "no kernel", sentence: "has no kernel",
       source: images(small, "default = \"c\"; c { description = \"c\"; };")),
