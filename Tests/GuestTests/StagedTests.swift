@@ -58,7 +58,7 @@ import Testing
   }
 
   private func incident(_ handoff: Handoff) async throws -> GuestRun {
-    try await GuestSlots.shared.withGuest { try await handoff.runToAnyEnd(in: Workspace()) }
+    try await GuestSlots.shared.withGuest { try await handoff.runUnmeasured(in: Workspace()) }
   }
 
   private func kernelsStarted(_ run: GuestRun) -> Int {
