@@ -22,7 +22,12 @@ enum WorkSharing {
   ) -> [UInt64] {
     guard machine.lifeline.conduit != .none else { return [] }
     let worthwhile = Int(min(work / worthwhileShare, UInt64(ProcessorStacks.maximumCount)))
-    let affinities = system.onlineCPUAffinities(limit: min(worthwhile, limit))
+    let count = min(worthwhile, limit)
+    var affinities = system.onlineCPUAffinities(limit: count)
+    // ACPI does not tell which CPU has which number: where all are online, that does not matter.
+    if let all = machine.acpiAffinities, all.count == system.onlineCPUCount {
+      affinities = Array(all.prefix(count))
+    }
     return affinities.count > 1 ? affinities : []
   }
 }

@@ -76,8 +76,10 @@ public struct Handoff: Sendable {
     case .baton:
       files.append(("bin/baton", try HostFile.bytes(of: workspace.baton())))
       let via = route.map { "--via=\($0.rawValue) " } ?? ""
+      let policy = machine.board == .raspberryPi3 ? "--on-failure=halt " : ""
       load =
-        (preparation.map { $0 + "\n" } ?? "") + "baton \(verified ? "" : "-i ")\(via)-d -l "
+        (preparation.map { $0 + "\n" } ?? "")
+        + "baton \(verified ? "" : "-i ")\(via)\(policy)-d -l "
         + operands
       execute = (interlude.map { $0 + "\n" } ?? "") + "baton -e"
       if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }

@@ -16,3 +16,4 @@ extension Handoff.Tool: ExpressibleByArgument {}
 extension Handoff.Route: ExpressibleByArgument {}
 extension Machine.Level: ExpressibleByArgument {}
 extension Machine.GIC: ExpressibleByArgument {}
+extension Machine.Platform: ExpressibleByArgument {}
