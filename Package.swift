@@ -147,7 +147,7 @@ let package = Package(
       name: "RelayLoadingTests",
       dependencies: [
         "RelayLoading", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootFormats",
-        "BootDigests", "KexecRelocation", "HardwareDescription",
+        "BootDigests", "KexecRelocation", "HardwareDescription", "CStageImage",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -5,16 +5,27 @@ import PhysicalMemory
 
 /// The message-signalled interrupts (LPIs) that the old kernel left on.
 public struct LocalityInterrupts {
-  /// A redistributor that keeps its LPIs on, with a table where it must not be.
+  /// A redistributor that keeps its LPIs on, and why the next kernel cannot live with that.
   public struct Stuck: Error {
+    public enum Reason: Sendable {
+      /// It has a table in what was loaded.
+      case overlap
+      /// There are more tables than can be reserved.
+      case tooMany
+      /// Its registers do not tell where the table is.
+      case notTold
+    }
+
     public let frame: UInt64
+    public let reason: Reason
+    /// Where the table is; 0 where that is not told.
     public let table: UInt64
   }
 
   /// Switches them off in every redistributor that `block` lists.
   ///
   /// - Returns: the tables of those that refuse: the next kernel has to leave them alone.
-  /// - Throws: `Stuck` where such a table lies in what was loaded, or where there are too many.
+  /// - Throws: `Stuck` where the next kernel could not do that.
   public static func disable(_ block: HandoffBlockView) throws(Stuck) -> baton_reservations {
     var reservations = baton_reservations()
     for index in 0..<block.redistributorCount {
@@ -37,8 +48,9 @@ public struct LocalityInterrupts {
     _ table: PhysicalRange?, of frame: UInt64, _ block: HandoffBlockView,
     in reservations: inout baton_reservations
   ) throws(Stuck) {
-    guard let table, !block.overlaps(table) else {
-      throw Stuck(frame: frame, table: table?.start.rawValue ?? 0)
+    guard let table else { throw Stuck(frame: frame, reason: .notTold, table: 0) }
+    guard !block.overlaps(table) else {
+      throw Stuck(frame: frame, reason: .overlap, table: table.start.rawValue)
     }
     let entry = baton_reservation(start: table.start.rawValue, size: table.size)
     let count = Int(reservations.count)
@@ -51,7 +63,7 @@ public struct LocalityInterrupts {
       unsafe entries[count] = entry
       return count + 1
     }
-    guard kept >= 0 else { throw Stuck(frame: frame, table: entry.start) }
+    guard kept >= 0 else { throw Stuck(frame: frame, reason: .tooMany, table: entry.start) }
     reservations.count = UInt64(kept)
   }
 }

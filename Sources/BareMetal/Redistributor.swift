@@ -34,12 +34,14 @@ public struct Redistributor {
   /// The distance to the next frame in bytes: two parts of 64 KiB, four with virtual LPIs.
   var frameSize: UInt64 { type & Typer.virtualLPIs != 0 ? 0x4_0000 : 0x2_0000 }
 
-  /// Where the configuration of the LPIs lies: a byte each, from LPI 8192 on.
+  /// Where the configuration of the LPIs lies: a byte each, from LPI 8192 on. Nil where the register
+  /// has none of them: LPIs that are on have a table all the same.
   var propertyTable: PhysicalRange? {
     let value = read64(Register.propbaser)
     let count: UInt64 = 2 &<< (value & 0b1_1111)  // IDbits is one less than their number
+    guard count > 8192 else { return nil }
     return PhysicalRange(
-      start: PhysicalAddress(value & 0x000F_FFFF_FFFF_F000), size: count > 8192 ? count - 8192 : 0)
+      start: PhysicalAddress(value & 0x000F_FFFF_FFFF_F000), size: count - 8192)
   }
 
   /// Where the pending state lies: a bit for each interrupt.

@@ -27,7 +27,8 @@ extension BatonError {
     case .fileLoad(.notExecutable): .badFile
     case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable), .stagedLoad(_, .noMemory): .noRoom
     case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
-    case .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays: .unsupported
+    case .acpi, .noReset, .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays:
+      .unsupported
     case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
     case .load(.noMemory): .noRoom
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
@@ -83,6 +84,11 @@ extension BatonError {
       "loading takes " + String(needed >> 10) + " KiB of memory and "
         + (available.map { String($0 >> 10) + " KiB are available" } ?? "there is too little")
         + "; stop programs or give a smaller initrd"
+    case .acpi(let kind, let error):
+      "the ACPI table " + ACPIMachine.path(kind) + " is broken: " + error.text
+    case .noReset:
+      "firmware offers no PSCI, so that nothing could reset this machine if the handoff failed; "
+        + "--on-failure=halt loads all the same"
     case .notRoot: "loading and starting kernels takes root (CAP_SYS_BOOT)"
     case .loadDisabled:
       "loading kernels was switched off until the next boot (sysctl kernel.kexec_load_disabled)"

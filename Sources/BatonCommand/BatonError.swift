@@ -33,6 +33,10 @@ enum BatonError: Error {
   case cpuStays(String, possible: Int)
   /// Bytes that loading takes, and those that are free.
   case tooLittleMemory(needed: UInt64, available: UInt64?)
+  /// A table of ACPI's that is broken.
+  case acpi(ACPITableKind, ACPITableError)
+  /// Nothing can reset the machine where the stage fails, and it was not told to halt.
+  case noReset
   case notRoot
   case loadDisabled
   /// The sysctl of this name allows no more calls in this boot.

@@ -40,6 +40,8 @@ struct HostSurvey {
       if machine.tree == nil { obstacles.append(.file(Machine.treePath, .noSuchFile)) }
       if let cpu = Suitability.stayingCPU(machine.tree, system) {
         obstacles.append(.cpuStays(cpu.name, possible: cpu.possible))
+      } else if let error = Suitability.missingFirmware(machine, system) {
+        obstacles.append(error)
       }
     } catch {
       level = Machine.level(system, timers: nil)

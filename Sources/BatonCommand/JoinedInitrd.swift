@@ -3,6 +3,13 @@ import LinuxHost
 /// Several initial RAM disks in a row, as one: each begins at a multiple of four bytes, where the
 /// kernel's unpacker wants a cpio archive (Linux init/initramfs.c), behind zeros, which it skips.
 enum JoinedInitrd {
+  /// Whether a kernel without an initrd would take another: behind UEFI it looks for the one that the
+  /// boot loader handed to the first kernel (LINUX_EFI_INITRD), where something else lies by now. An
+  /// archive of zeros, in which there is nothing, keeps it from that.
+  static func needsOne<System: LinuxSystem>(_ system: System) -> Bool {
+    KernelFlags.isThere("/sys/firmware/efi/systab", system)
+  }
+
   /// Maps `first`, which may be empty, and the files at `paths`, of which there are some, as one.
   static func map<System: LinuxSystem>(
     first: RawSpan, paths: [String], _ system: System

@@ -61,7 +61,13 @@ struct LoadCommand<System: LinuxSystem> {
     let header = try header(of: kernel.image, kernel.name)
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
     try kernel.withInitrd { own throws(BatonError) in
-      if invocation.initrds.isEmpty {
+      if invocation.initrds.isEmpty, own.byteCount == 0, JoinedInitrd.needsOne(system) {
+        let none = [UInt8](repeating: 0, count: 4)
+        // Sound: a span of bytes as the bytes that they are.
+        try load(
+          kernel: kernel, header: header, initrd: unsafe none.span.bytes,
+          avoidingCrashRegion: reason)
+      } else if invocation.initrds.isEmpty {
         try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
       } else {
         let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)

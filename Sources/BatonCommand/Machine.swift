@@ -12,6 +12,8 @@ struct Machine {
   let level: RunningLevel
   /// The running kernel's device tree; nil where it has none.
   let tree: DeviceTree?
+  /// The affinities of the CPUs that ACPI describes; nil where the machine is not described by it.
+  let acpiAffinities: [UInt64]?
   let lifeline: Lifeline
   /// Where the stage switches LPIs off.
   let redistributors: [RedistributorRegion]
@@ -51,16 +53,21 @@ struct Machine {
     }
     // The running kernel's tree describes the hardware; one that was given does so too.
     let description = tree ?? nextTree
-    let hardware = Hardware(description)
+    let acpi = try ACPIMachine(system)
+    let hardware = acpi?.hardware ?? Hardware(description)
+    acpiAffinities = acpi?.affinities
+    warnings += acpi?.warnings ?? []
     let console = override?.console ?? hardware.console
     if console == .none, override == nil {
       warnings.append(
-        "no console that baton's stage can drive (PL011, SBSA UART, 8250) in stdout-path of the "
-          + "device tree: it will be silent; --console names one")
+        "no console that baton's stage can drive (PL011, SBSA UART, 8250) in "
+          + (acpi == nil ? "stdout-path of the device tree" : "ACPI's SPCR")
+          + ": it will be silent; --console names one")
     }
-    if hardware.conduit == .none {
+    if hardware.conduit == .none, haltsOnFailure {
       warnings.append(
-        "no PSCI in the device tree: after a failure the machine halts instead of resetting")
+        "no PSCI in " + (acpi == nil ? "the device tree" : "ACPI's FADT")
+          + ": after a failure the machine halts instead of resetting")
     }
     redistributors = hardware.redistributors
     lifeline = Lifeline(

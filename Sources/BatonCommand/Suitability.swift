@@ -1,4 +1,5 @@
 import BootFormats
+import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
@@ -14,6 +15,7 @@ enum Suitability {
     if let cpu = stayingCPU(machine.tree, system) {
       throw .cpuStays(cpu.name, possible: cpu.possible)
     }
+    if let error = missingFirmware(machine, system) { throw error }
     guard let pageSize = image.pageSize, pageSize != machine.granule else { return [] }
     if let model = CPUModel.running(system), model.lacks(pageSize) {
       throw .pageSizeLacking(path, pageSize, cpu: model.name)
@@ -22,6 +24,18 @@ enum Suitability {
       path + " has pages of " + pageSize.text + " and the running kernel of "
         + machine.granule.text + ": where this CPU lacks them, the stage says so and resets"
     ]
+  }
+
+  /// What stands in the way where firmware has no PSCI: CPUs that ACPI's parking protocol has
+  /// started, of which none can be switched off, and that nothing could reset the machine.
+  static func missingFirmware<System: LinuxSystem>(
+    _ machine: Machine, _ system: System
+  ) -> BatonError? {
+    guard machine.lifeline.conduit == .none else { return nil }
+    if machine.acpiAffinities != nil, let possible = system.possibleCPUCount, possible > 1 {
+      return .cpuStays("the others", possible: possible)
+    }
+    return machine.lifeline.haltsOnFailure ? nil : .noReset
   }
 
   /// Refuses a load of so many bytes where memory is known not to suffice: the kernel copies them

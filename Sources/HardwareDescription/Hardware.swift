@@ -18,17 +18,37 @@ public struct Hardware: Sendable {
     redistributors = Self.redistributors(tree)
   }
 
+  /// A machine that ACPI describes.
+  public init(
+    psci: PSCIDescription?, console: ConsoleDescription?, redistributors: [PhysicalRange]
+  ) {
+    self.console = Self.console(console)
+    conduit = Self.conduit(psci)
+    self.redistributors = redistributors.map { RedistributorRegion(range: $0, stride: nil) }
+  }
+
+  private static func console(_ console: ConsoleDescription?) -> Lifeline.Console {
+    // One that the translation tables do not reach is none.
+    guard let console, console.registers.end < PhysicalAddress(1 << 48) else { return .none }
+    switch console.kind {
+    case .pl011, .sbsaUART: return .pl011(console.registers.start)
+    case .ns16550(let shift, let width):
+      guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
+      return .ns16550(console.registers.start, shift: shift, width: width)
+    }
+  }
+
+  private static func conduit(_ psci: PSCIDescription?) -> Lifeline.Conduit {
+    switch psci?.conduit {
+    case .smc: .smc
+    case .hvc: .hvc
+    case nil: .none
+    }
+  }
+
   private static func console(_ tree: DeviceTree?) -> Lifeline.Console {
     do throws(DeviceTreeContentError) {
-      // One that the translation tables do not reach is none.
-      guard let console = try tree?.console(), console.registers.end < PhysicalAddress(1 << 48)
-      else { return .none }
-      switch console.kind {
-      case .pl011, .sbsaUART: return .pl011(console.registers.start)
-      case .ns16550(let shift, let width):
-        guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
-        return .ns16550(console.registers.start, shift: shift, width: width)
-      }
+      return console(try tree?.console())
     } catch {
       // A console whose place the tree does not tell is none; the load says so.
       return .none
@@ -49,11 +69,7 @@ public struct Hardware: Sendable {
 
   private static func conduit(_ tree: DeviceTree?) -> Lifeline.Conduit {
     do throws(DeviceTreeContentError) {
-      switch try tree?.psci()?.conduit {
-      case .smc: return .smc
-      case .hvc: return .hvc
-      case nil: return .none
-      }
+      return conduit(try tree?.psci())
     } catch {
       return .none
     }

@@ -198,6 +198,12 @@ public struct HandoffPlan: Sendable {
     }
     add(staging.kernel, to: placement.kernel)
     add(staging.initrd, to: placement.initrd)
+    // Several CPUs move them, in any order.
+    for extent in extents {
+      for other in extents {
+        precondition(!extent.source.overlaps(other.destination), "a source is a destination")
+      }
+    }
     return extents
   }
 }

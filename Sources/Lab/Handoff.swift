@@ -76,8 +76,10 @@ public struct Handoff: Sendable {
     case .baton:
       files.append(("bin/baton", try HostFile.bytes(of: workspace.baton())))
       let via = route.map { "--via=\($0.rawValue) " } ?? ""
+      let policy = machine.board == .raspberryPi3 ? "--on-failure=halt " : ""
       load =
-        (preparation.map { $0 + "\n" } ?? "") + "baton \(verified ? "" : "-i ")\(via)-d -l "
+        (preparation.map { $0 + "\n" } ?? "")
+        + "baton \(verified ? "" : "-i ")\(via)\(policy)-d -l "
         + operands
       execute = (interlude.map { $0 + "\n" } ?? "") + "baton -e"
       if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }
@@ -140,21 +142,6 @@ public struct Handoff: Sendable {
       files.append(("lab/modules/" + name + ".ko", try HostFile.bytes(of: folder + name + ".ko")))
     }
     return files
-  }
-
-  /// Runs the scenario up to whatever end it has, for those in which the handoff is not to succeed.
-  public func runToAnyEnd(in workspace: Workspace) async throws -> GuestRun {
-    try await HostFile.withTemporaryDirectory { directory in
-      let machine = try await prepare(in: directory, workspace)
-      let console = HandoffConsole(ownUserland: false) { _ in }
-      return try await machine.run(line: { line, guest in
-        switch console.read(line) {
-        case .nothing: break
-        case .type(let text): try await guest.send(text)
-        case .end: await guest.end()
-        }
-      })
-    }
   }
 
   /// Runs the scenario to its end.

@@ -37,7 +37,8 @@ public struct HandoffChain: Sendable {
       machine.initrd = directory + "/chain.cpio"
       // A boot takes seconds, and longer with CPUs that the host does not have; so much for each, on a
       // machine that has other work too.
-      machine.timeLimit = .seconds(60 + (20 + 5 * machine.processors) * length)
+      machine.timeLimit = .seconds(
+        (machine.platform == .deviceTree ? 60 : 180) + (20 + 5 * machine.processors) * length)
       let run = try await machine.run(line: { line, _ in
         if let turn = Self.turn(line) { arrived(turn) }
       })

@@ -47,6 +47,20 @@ public struct HandoffMatrix: Sendable {
         })
     }
     cells += Self.staged
+    for kernel in Self.kernels {
+      for level in Machine.Level.allCases {
+        for platform in Machine.Platform.allCases where platform != .deviceTree {
+          cells.append(
+            MatrixCell(kernel) {
+              $0.level = level
+              $0.platform = platform
+              $0.processors = 2
+              // The firmware alone takes as long as a kernel.
+              $0.timeLimit = .seconds(240)
+            })
+        }
+      }
+    }
     // As the next kernel, it may have them.
     cells.append(
       MatrixCell("6.1", to: "6.12") {

@@ -43,7 +43,26 @@ public struct Machine: Sendable {
     }
   }
 
+  /// What describes the machine to its kernels, and who starts the first one.
+  public enum Platform: String, Sendable, CaseIterable {
+    /// QEMU, with its device tree.
+    case deviceTree = "device-tree"
+    /// UEFI firmware (EDK II), with QEMU's device tree.
+    case firmwareDeviceTree = "uefi-device-tree"
+    /// UEFI firmware, with QEMU's ACPI tables. They name an ITS whether there is one or not, and
+    /// kernels die of one that is not there.
+    case firmwareACPI = "uefi-acpi"
+
+    /// EDK II for QEMU's arm64 machine, as Debian's qemu-efi-aarch64 has it.
+    static var firmware: String { "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" }
+
+    var arguments: [String] {
+      self == .deviceTree ? [] : ["-bios", Self.firmware]
+    }
+  }
+
   public var board = Board.virt
+  public var platform = Platform.deviceTree
   public var level = Level.el2
   /// QEMU's name of the CPU, or nil for the level's own.
   public var cpu: String?
@@ -132,12 +151,13 @@ public struct Machine: Sendable {
     case .virt:
       [
         "-M",
-        "virt,gic-version=\(gic.rawValue),its=\(hasITS ? "on" : "off")"
+        "virt,gic-version=\(gic.rawValue),its=\(hasITS || platform == .firmwareACPI ? "on" : "off")"
+          + ",acpi=\(platform == .firmwareACPI ? "on" : "off")"
           + ",virtualization=\(level == .el1 ? "off" : "on")",
         "-cpu", cpu ?? level.cpu,
         "-smp", "\(processors)",
         "-m", "\(memory)",
-      ]
+      ] + platform.arguments
     // The first port is the PL011.
     case .raspberryPi3: ["-M", "raspi3b", "-serial", "null"]
     }

@@ -100,6 +100,9 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       // What was moved: eight lines a turn, then line by line.
       .init("baton_relocate", .dcCIVAC, count: 8, finds: .left),
       .init("baton_relocate", .dcCIVAC, 8, finds: .left),
+      // The same with the MMU off, to which no handoff of Linux's leads: relay's do.
+      .init("baton_relocate_uncached", .dcIVAC, at: [], finds: .stale),
+      .init("baton_relocate_uncached", .dsbSY, at: [], finds: .stale),
       // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
       // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors.

@@ -34,6 +34,7 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
     words.append("\(machine.memory / 1024) GiB")
     if let crashKernel { words.append("staged in " + crashKernel) }
     if ballast > 0 { words.append("initramfs of \(ballast) MiB") }
+    if machine.platform != .deviceTree { words.append(machine.platform.rawValue) }
     return words.joined(separator: ", ")
   }
 

@@ -8,6 +8,7 @@ struct LabCommand: AsyncParsableCommand {
     abstract: "Drives real kernels through a handoff in QEMU, and measures it.",
     subcommands: [
       RunCommand.self, BenchCommand.self, MatrixCommand.self, ChainCommand.self,
+      RelayCommand.self,
     ])
 }
 
@@ -15,3 +16,4 @@ extension Handoff.Tool: ExpressibleByArgument {}
 extension Handoff.Route: ExpressibleByArgument {}
 extension Machine.Level: ExpressibleByArgument {}
 extension Machine.GIC: ExpressibleByArgument {}
+extension Machine.Platform: ExpressibleByArgument {}

@@ -41,6 +41,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "QEMU's name of the CPU; one for the level if not given.")
   var cpu: String?
 
+  @Option(help: "What describes the machine: device-tree, uefi-device-tree or uefi-acpi.")
+  var platform = Machine.Platform.deviceTree
+
   @Option(help: "The interrupt controller: 2 or 3.")
   var gic = Machine.GIC.v3
 
@@ -64,6 +67,8 @@ struct RunCommand: AsyncParsableCommand {
     handoff.crashKernel = crashkernel
     handoff.machine.level = level
     handoff.machine.cpu = cpu
+    handoff.machine.platform = platform
+    if platform != .deviceTree { handoff.machine.timeLimit = .seconds(240) }
     handoff.machine.gic = gic
     handoff.machine.hasITS = its
     handoff.machine.processors = cpus

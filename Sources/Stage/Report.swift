@@ -13,6 +13,16 @@ struct Report {
     self.lifeline = lifeline
   }
 
+  /// That there was nothing to do.
+  func departureAtOnce(level: StaticString, entry: UInt64) {
+    var console = Console(lifeline.console)
+    console.write("baton: ")
+    console.write(level)
+    console.write(", MMU off, nothing to move; starting ")
+    console.write(hexadecimal: entry)
+    console.endLine()
+  }
+
   /// What was done, before the jump.
   func departure(
     level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, processors: Int,
@@ -57,8 +67,13 @@ struct Report {
     case .lpisStuck(let stuck):
       console.write("the redistributor at ")
       console.write(hexadecimal: stuck.frame)
-      console.write(" keeps its LPIs on, and has a table in what was loaded, at ")
-      console.write(hexadecimal: stuck.table)
+      console.write(" keeps its LPIs on, and ")
+      switch stuck.reason {
+      case .overlap: console.write("has a table in what was loaded, at ")
+      case .tooMany: console.write("there are too many tables to reserve: no room for ")
+      case .notTold: console.write("does not tell where its table is")
+      }
+      if stuck.reason != .notTold { console.write(hexadecimal: stuck.table) }
     case .noRoomForReservations:
       console.write("the dtb has no room to reserve the tables of LPIs that stay on")
     case .mismatch(let piece, let index, let pieces):

@@ -140,14 +140,14 @@ import Testing
   }
 
   @Test func `A machine without console and PSCI has a lifeline that is silent and halts`() throws {
-    let memory = try loaded {
+    let memory = try loaded(["--on-failure=halt"]) {
       var tree = FakeLinux.tree()
       let chosen = try #require(tree.node(at: "/chosen"))
       tree.removeProperty("stdout-path", of: chosen)
       tree.removeNode(try #require(tree.node(at: "/psci")))
       $0.files["/sys/firmware/fdt"] = try tree.serialized()
     }.memory
-    let expected = Lifeline(console: .none, conduit: .none)
+    let expected = Lifeline(console: .none, conduit: .none, haltsOnFailure: true)
     #expect(try lifelines(in: memory) == [expected, expected])
   }
 

@@ -9,6 +9,7 @@ import Testing
   private struct Case {
     let warning: String
     let listing: String
+    var options: [String] = []
     let change: (inout DeviceTree) throws -> Void
   }
 
@@ -24,10 +25,10 @@ import Testing
       Case(warning: "no console", listing: "console none") { tree in
         tree.removeProperty("reg", of: try #require(tree.node(at: "/pl011@9000000")))
       },
-      Case(warning: "no PSCI", listing: "PSCI by nothing") { tree in
+      Case(warning: "no PSCI", listing: "PSCI by nothing", options: ["--on-failure=halt"]) { tree in
         tree.removeNode(try #require(tree.node(at: "/psci")))
       },
-      Case(warning: "no PSCI", listing: "PSCI by nothing") { tree in
+      Case(warning: "no PSCI", listing: "PSCI by nothing", options: ["--on-failure=halt"]) { tree in
         let psci = try #require(tree.node(at: "/psci"))
         tree.setProperty("method", of: psci, to: .init("bell"))
       },
@@ -37,7 +38,7 @@ import Testing
       var tree = FakeLinux.tree()
       try each.change(&tree)
       linux.files["/sys/firmware/fdt"] = try tree.serialized()
-      #expect(Baton.run(["-l", "/boot/Image", "-d"], system: linux) == .success)
+      #expect(Baton.run(["-l", "/boot/Image", "-d"] + each.options, system: linux) == .success)
       #expect(linux.complaints.hasPrefix("baton: warning: " + each.warning), "case \(number)")
       #expect(linux.complaints.filter { $0 == "\n" }.count == 1, "case \(number)")
       #expect(linux.output.contains(each.listing), "case \(number): \(linux.output)")

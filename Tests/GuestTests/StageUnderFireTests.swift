@@ -30,24 +30,34 @@ import Testing
 
   /// A redistributor whose LPIs cannot be switched off: in a flash, which takes no writes but
   /// commands, so that what is programmed stays.
+  ///
+  /// - Parameters:
+  ///   - count: how many there are, one behind the other, each with a pending table of its own.
+  ///   - identifierBits: of the interrupts; the register holds one less.
   private static func plantStuckLPIs(
-    _ stage: inout StageInMemory, propertyTable: UInt64, pendingTable: UInt64
+    _ stage: inout StageInMemory, propertyTable: UInt64, pendingTable: UInt64, count: Int = 1,
+    identifierBits: UInt64 = 16
   ) throws {
-    let frame = PhysicalAddress(0x400_0000)
-    // GICR_CTLR, GICR_TYPER, GICR_PROPBASER (16 bits of interrupts), GICR_PENDBASER, GICR_PIDR2
-    let registers: [(UInt64, UInt64)] = [
-      (0, 0x01), (8, 0x11), (0x70, propertyTable | 15), (0x78, pendingTable), (0xFFE8, 0x3B),
-    ]
-    for (offset, value) in registers {
-      for byte in 0..<8 as Range<UInt64> {
-        for write in [0x40, UInt8(truncatingIfNeeded: value >> (8 * byte))] {
-          try stage.stub.write([write], to: frame + offset + byte)
+    let first = PhysicalAddress(0x400_0000)
+    for index in 0..<count {
+      let frame = first + UInt64(index) * 0x2_0000
+      // GICR_CTLR, GICR_TYPER, GICR_PROPBASER, GICR_PENDBASER, GICR_PIDR2
+      let registers: [(UInt64, UInt64)] = [
+        (0, 0x01), (8, index == count - 1 ? 0x11 : 0x01),
+        (0x70, propertyTable | identifierBits - 1),
+        (0x78, pendingTable + UInt64(index) * 0x1_0000), (0xFFE8, 0x3B),
+      ]
+      for (offset, value) in registers {
+        for byte in 0..<8 as Range<UInt64> {
+          for write in [0x40, UInt8(truncatingIfNeeded: value >> (8 * byte))] {
+            try stage.stub.write([write], to: frame + offset + byte)
+          }
         }
       }
     }
-    try stage.stub.write([0xFF], to: frame)
+    try stage.stub.write([0xFF], to: first)
     let regions = Int(stage.block[StageInMemory.word(\.redistributors)] & 0xFFFF_FFFF) / 8
-    stage.block[regions] = frame.rawValue
+    stage.block[regions] = first.rawValue
     try stage.store()
   }
 
@@ -143,6 +153,21 @@ import Testing
         try plantStuckLPIs(
           &stage, propertyTable: stage.block[StageInMemory.word(\.entry)] + 0x10000,
           pendingTable: scratch.rawValue)
+      },
+      Plight(
+        name: "more tables of LPIs than can be reserved",
+        message:
+          "keeps its LPIs on, and there are too many tables to reserve: no room for 0x58200000"
+      ) { stage in
+        try plantStuckLPIs(
+          &stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000, count: 17)
+      },
+      Plight(
+        name: "LPIs without a table of their properties",
+        message: "keeps its LPIs on, and does not tell where its table is; resetting"
+      ) { stage in
+        try plantStuckLPIs(
+          &stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000, identifierBits: 13)
       },
       exception(at: "stage_prepare", "undefined instruction at 0x0"),
       exception(at: "baton_translation_on", "undefined instruction at 0x0"),
