@@ -26,13 +26,14 @@ public enum Baton {
         system.write(
           "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
       case .status:
-        return try reportStatus(system, json: invocation.answersInJSON)
+        return try reportStatus(
+          system, slot: invocation.slot, json: invocation.answersInJSON)
       case .last:
         return LastReport.run(system, json: invocation.answersInJSON)
       case .check:
         return check(system, json: invocation.answersInJSON)
       case .unload:
-        try unload(system)
+        try unload(invocation.slot, system)
       case .execute:
         try execute(system)
       case .load(let image):
@@ -46,11 +47,15 @@ public enum Baton {
   }
 
   private static func reportStatus<System: LinuxSystem>(
-    _ system: System, json: Bool
+    _ system: System, slot: KexecSlot, json: Bool
   ) throws(BatonError) -> ExitStatus {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
+    let isCrashLoaded = KernelFlags.isLoaded(.crash, system)
+    let status: ExitStatus =
+      (slot == .normal ? isLoaded : isCrashLoaded) ? .success : .negative
     let record = LoadRecord.current(system)
+    let crashRecord = LoadRecord.current(system, slot: .crash)
     if json {
       system.write(
         JSONText.object { json in
@@ -59,9 +64,11 @@ public enum Baton {
           json.member("planDigest", record?.string("planDigest"))
           json.member("kernel", record?.string("kernel"))
           json.member("verification", record?.string("verification"))
-          json.member("crashKernelLoaded", KernelFlags.isLoaded(.crash, system))
+          json.member("crashKernelLoaded", isCrashLoaded)
+          json.member("crashKernel", crashRecord?.string("kernel"))
+          json.member("crashKernelVerification", crashRecord?.string("verification"))
         }, to: .standardOutput)
-      return isLoaded ? .success : .negative
+      return status
     }
     var normal = "not loaded"
     if let record {
@@ -70,10 +77,14 @@ public enum Baton {
     } else if isLoaded {
       normal = "loaded, but not by this boot's baton -l: baton -e starts it"
     }
-    let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
+    var crash = isCrashLoaded ? "loaded" : "not loaded"
+    if let crashRecord {
+      crash += ": " + (crashRecord.string("kernel") ?? "a kernel") + " (verifies "
+      crash += (crashRecord.string("verification") ?? "nothing known") + "): a panic starts it"
+    }
     system.write(
       "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
-    return isLoaded ? .success : .negative
+    return status
   }
 
   private static func check<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {
@@ -87,15 +98,17 @@ public enum Baton {
     system.write("baton: warning: " + sentence + "\n", to: .standardError)
   }
 
-  private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    try LoadPermission.require(system)
-    let record = LoadRecord.takeAway(system)
+  private static func unload<System: LinuxSystem>(
+    _ slot: KexecSlot, _ system: System
+  ) throws(BatonError) {
+    try LoadPermission.require(system, slot: slot)
+    let record = LoadRecord.takeAway(slot, system)
     do throws(Errno) {
       // Sound: a list of no segments is never read.
       try unsafe system.kexecLoad(
-        entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
+        entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
     } catch {
-      LoadRecord.putBack(record, system)
+      LoadRecord.putBack(record, slot, system)
       throw .unload(error)
     }
   }
@@ -109,6 +122,15 @@ public enum Baton {
     } catch {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
     }
+    for watchdog in Watchdog.running(system) {
+      system.write("baton: " + watchdog.sentence + "\n", to: .standardError)
+    }
+    // The last that the old kernel's log holds of it, for pstore and serial consoles.
+    do throws(Errno) {
+      try system.log(
+        "baton: starting the loaded kernel"
+          + (LoadRecord.current(system)?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
+    } catch {}
     system.sync()
     let failure = system.rebootIntoLoadedKernel()
     // It did not start, and nobody is to ask later whether it arrived.

@@ -3,11 +3,13 @@
 struct CommandOption: Sendable {
   enum Name: Int32, Sendable {
     case load = 108  // l
+    case loadPanic = 112  // p
     case execute = 101  // e
     case unload = 117  // u
     case status = 83  // S
     case noChecks = 105  // i
     case debug = 100  // d
+    case quiet = 113  // q
     case version = 118  // v
     case help = 104  // h
     case initrd = 256
@@ -43,6 +45,9 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .load, long: ["load"], argument: nil,
         help: "Load the kernel IMAGE into the running kernel."),
+      CommandOption(
+        name: .loadPanic, long: ["load-panic"], argument: nil,
+        help: "Load IMAGE to be started when the running kernel crashes; with -u: unload that."),
       CommandOption(
         name: .execute, long: ["exec"], argument: nil,
         help: "Start the loaded kernel: file systems are synced, nothing else is shut down."),
@@ -98,6 +103,9 @@ struct CommandOption: Sendable {
         help: "Do everything but load, and show the plan."),
       CommandOption(
         name: .debug, long: ["debug"], argument: nil, help: "Show the plan while loading."),
+      CommandOption(
+        name: .quiet, long: ["quiet"], argument: nil,
+        help: "Show no progress on a terminal (elsewhere none is shown)."),
       CommandOption(
         name: .version, long: ["version"], argument: nil,
         help: "Show the version and the stage's build id."),

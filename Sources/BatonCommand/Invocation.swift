@@ -1,5 +1,6 @@
 import CLinuxHost
 import HardwareDescription
+import LinuxHost
 
 /// A command line, understood.
 struct Invocation: Hashable, Sendable {
@@ -15,6 +16,8 @@ struct Invocation: Hashable, Sendable {
   }
 
   var action: Action
+  /// What `--load`, `--unload` and `--status` are about: with `--load-panic`, the crash kernel.
+  var slot = KexecSlot.normal
   /// `--initrd`'s, in their order.
   var initrds: [String] = []
   /// `--config`'s: the configuration of a FIT image.
@@ -29,6 +32,7 @@ struct Invocation: Hashable, Sendable {
   var console: ConsoleSpecification?
   var isDryRun = false
   var showsPlan = false
+  var isQuiet = false
   var answersInJSON = false
   /// `--mem-min`: the lowest physical address that may be used.
   var memoryMinimum: UInt64 = 0
@@ -66,6 +70,7 @@ extension Invocation {
     for (name, value) in zip(parsed.names, parsed.values) {
       switch name {
       case .load: wantsLoad = true
+      case .loadPanic: result.slot = .crash
       case .execute: actions.append(.execute)
       case .unload: actions.append(.unload)
       case .status: actions.append(.status)
@@ -75,6 +80,7 @@ extension Invocation {
       case .help: actions.append(.help)
       case .version: actions.append(.version)
       case .debug: result.showsPlan = true
+      case .quiet: result.isQuiet = true
       case .initrd:
         result.initrds.append(value)
         loadOption = "--initrd"
@@ -128,6 +134,15 @@ extension Invocation {
     if actions.contains(.version) {
       self = Invocation(action: .version)
       return
+    }
+    if result.slot == .crash {
+      // Beside -u and -S it only says which slot is meant; else it loads.
+      switch actions.first {
+      case .unload, .status: break
+      default:
+        if wantsLoad { throw .severalActions }
+        wantsLoad = true
+      }
     }
     guard actions.count + (wantsLoad ? 1 : 0) <= 1 else { throw .severalActions }
     if wantsLoad {

@@ -9,8 +9,9 @@ enum LoadCommandLine {
   /// - Returns: the bytes without a terminator, or nil to leave the tree's own in place, because nothing was
   /// asked for.
   ///
-  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`, and
-  /// `--append` after it. An empty `--append` is an empty command line, not none.
+  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=` and,
+  /// for a crash kernel, which has no memory to reserve for another, without `crashkernel=`;
+  /// `--append` comes after it. An empty `--append` is an empty command line, not none.
   static func resolve<System: LinuxSystem>(
     _ invocation: Invocation, image: [UInt8]? = nil, system: System
   ) throws(BatonError) -> [UInt8]? {
@@ -21,7 +22,8 @@ enum LoadCommandLine {
         throw .commandLineUnreadable(error)
       }
       while let last = line.last, last == 0 || last == 0x0A || last == 0x20 { line.removeLast() }
-      line = withoutBootImage(line)
+      line = words(of: line, without: "BOOT_IMAGE=")
+      if invocation.slot == .crash { line = words(of: line, without: "crashkernel=") }
     }
     if let appended = invocation.commandLine {
       if !line.isEmpty, !appended.isEmpty { line.append(0x20) }
@@ -31,11 +33,10 @@ enum LoadCommandLine {
     return isGiven || image != nil ? line : nil
   }
 
-  /// The line without the words by which a boot loader says what it has started: this time it is
-  /// not what is started.
-  private static func withoutBootImage(_ line: [UInt8]) -> [UInt8] {
+  /// The line without the words that set a parameter of the running kernel's alone.
+  private static func words(of line: [UInt8], without parameter: String) -> [UInt8] {
     // Empty words are kept: in a quoted value, two spaces are two.
     let words = line.split(separator: 0x20, omittingEmptySubsequences: false)
-    return Array(words.filter { !$0.starts(with: "BOOT_IMAGE=".utf8) }.joined(separator: [0x20]))
+    return Array(words.filter { !$0.starts(with: parameter.utf8) }.joined(separator: [0x20]))
   }
 }

@@ -6,20 +6,25 @@ enum LoadPermission {
   /// does not say why.
   ///
   /// Unloading is such a call, too: the kernel refuses it for the same reasons.
-  static func require<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    if let first = obstacles(system).first { throw first }
+  static func require<System: LinuxSystem>(
+    _ system: System, slot: KexecSlot = .normal
+  ) throws(BatonError) {
+    if let first = obstacles(system, slot: slot).first { throw first }
   }
 
   /// All of them.
-  static func obstacles<System: LinuxSystem>(_ system: System) -> [BatonError] {
+  static func obstacles<System: LinuxSystem>(
+    _ system: System, slot: KexecSlot = .normal
+  ) -> [BatonError] {
     var result: [BatonError] = []
     if !KernelFlags.isThere(KernelFlags.normalSlot, system) { result.append(.noKexec) }
     if !system.isRoot { result.append(.notRoot) }
     if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) {
       result.append(.loadDisabled)
     }
-    if KernelFlags.loadsLeft(.normal, system) == 0 {
-      result.append(.loadsUsedUp("kexec_load_limit_reboot"))
+    if KernelFlags.loadsLeft(slot, system) == 0 {
+      result.append(
+        .loadsUsedUp(slot == .normal ? "kexec_load_limit_reboot" : "kexec_load_limit_panic"))
     }
     if KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
     return result

@@ -1,5 +1,6 @@
 import BootFormats
 import HardwareDescription
+import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
@@ -24,6 +25,17 @@ struct NextTree {
       tree, commandLine: commandLine, hasInitrd: hasInitrd, seeds: seeds)
   }
 
+  /// Makes it the tree of a kernel that comes up after a crash; the size does not depend on where.
+  mutating func setCrashKernel(
+    coreHeader: PhysicalRange, usable: [PhysicalRange]
+  ) throws(BatonError) {
+    do throws(DeviceTreeContentError) {
+      try tree.setCrashKernel(coreHeader: coreHeader, usable: usable)
+    } catch {
+      throw .treeCells(path)
+    }
+  }
+
   /// Memory that the tree says is somebody else's.
   func reservedMemory() throws(BatonError) -> PhysicalRangeSet {
     do throws(DeviceTreeContentError) { return try tree.reservedMemory() } catch {
@@ -41,8 +53,15 @@ struct NextTree {
   var recordOffset: Int? { tree.recordOffset }
 
   /// The final tree, as long as the one before.
-  mutating func serialized(initrd: PhysicalRange?) throws(BatonError) -> [UInt8] {
-    do throws(DeviceTreeError) { return try tree.serialized(initrd: initrd) } catch {
+  ///
+  /// - Parameter crash: as `setCrashKernel` was told of, nil where it was not.
+  mutating func serialized(
+    _ placement: Placement, _ crash: CrashTarget?
+  ) throws(BatonError) -> [UInt8] {
+    if let crash, let header = placement.coreHeader {
+      try setCrashKernel(coreHeader: header, usable: crash.usable)
+    }
+    do throws(DeviceTreeError) { return try tree.serialized(initrd: placement.initrd) } catch {
       throw .tree(path, error)
     }
   }

@@ -3,15 +3,16 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// Gives a plan to `kexec_load(2)`.
+/// Gives what a plan lists to `kexec_load(2)`.
 enum SegmentLoader {
   static func load<System: LinuxSystem>(
-    _ plan: HandoffPlan, kernel: RawSpan, initrd: RawSpan, deviceTree: [UInt8], system: System
+    _ plan: [HandoffPlan.Segment], entry: PhysicalAddress, slot: KexecSlot, kernel: RawSpan,
+    initrd: RawSpan, deviceTree: [UInt8], system: System
   ) throws(Errno) {
     // The plan's own content goes into one buffer, whose address stays the same through the call.
     var words: [UInt64] = []
     var offsets: [Int] = []
-    for segment in plan.segments {
+    for segment in plan {
       offsets.append(words.count)
       if case .words(let content) = segment.content { words += content }
     }
@@ -23,13 +24,15 @@ enum SegmentLoader {
         unsafe kernel.withUnsafeBytes { kernel in
           unsafe initrd.withUnsafeBytes { initrd in
             var segments: [linux_kexec_segment] = unsafe []
-            for (segment, offset) in zip(plan.segments, offsets) {
+            for (segment, offset) in zip(plan, offsets) {
               let buffer: UnsafeRawPointer?
               var size = Int(segment.size)
               switch segment.content {
               case .given(.kernel): unsafe buffer = kernel.baseAddress
               case .given(.initrd): unsafe buffer = initrd.baseAddress
               case .given(.deviceTree): unsafe buffer = deviceTree.baseAddress
+              // Content of the plan's own.
+              case .given(.coreHeader): preconditionFailure("the core header is given as words")
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
               case .zeros:
@@ -44,7 +47,7 @@ enum SegmentLoader {
             unsafe segments.withUnsafeBufferPointer { segments in
               do throws(Errno) {
                 try unsafe system.kexecLoad(
-                  entry: plan.entry.rawValue, segments: segments, slot: .normal)
+                  entry: entry.rawValue, segments: segments, slot: slot)
               } catch {
                 failure = error
               }

@@ -32,6 +32,14 @@ public struct HandoffTree: Sendable {
     }
   }
 
+  /// Makes it the tree of a kernel that comes up after a crash (`DeviceTree.setCrashKernel`): again
+  /// and again, the size stays the same.
+  public mutating func setCrashKernel(
+    coreHeader: PhysicalRange, usable: [PhysicalRange]
+  ) throws(DeviceTreeContentError) {
+    try tree.setCrashKernel(coreHeader: coreHeader, usable: usable)
+  }
+
   /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
   /// longer among it.
   public func reservedMemory() throws(DeviceTreeContentError) -> PhysicalRangeSet {

@@ -3,6 +3,8 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
   case kernel = 0
   case initrd = 1
   case deviceTree = 2
+  /// A crash kernel's: the ELF header of the dead kernel's memory.
+  case coreHeader = 3
 
   /// The word that messages use.
   public var name: StaticString {
@@ -10,6 +12,7 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
     case .kernel: "kernel"
     case .initrd: "initrd"
     case .deviceTree: "dtb"
+    case .coreHeader: "elfcorehdr"
     }
   }
 }

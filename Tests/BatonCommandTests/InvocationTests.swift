@@ -43,7 +43,12 @@ import Testing
     for option in CommandOption.all {
       guard let short = option.short, option.name != .load else { continue }
       for long in option.long {
-        let image = [.noChecks, .debug].contains(option.name) ? ["-l", "I"] : []
+        let image: [String] =
+          switch option.name {
+          case .noChecks, .debug, .quiet: ["-l", "I"]
+          case .loadPanic: ["I"]
+          default: []
+          }
         #expect(
           try Invocation(parsing: image + ["-" + String(short)])
             == Invocation(parsing: image + ["--" + String(long)]))
