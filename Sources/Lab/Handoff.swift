@@ -15,6 +15,9 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
+  /// What the first kernel reserves for a crash kernel (`crashkernel=`): the second kernel is then
+  /// started by a crash of the first. Nil for a handoff that somebody asks for.
+  public var crashReservation: String?
   /// Bytes, a multiple of four, by which the lab's own initial file system is made larger.
   public var ballast = 0
   /// What the machine is like; the scenario sets what it boots.
@@ -49,8 +52,9 @@ public struct Handoff: Sendable {
     switch tool {
     case .baton:
       files.append(("bin/baton", try HostFile.bytes(of: workspace.baton())))
-      load = "baton \(verified ? "" : "-i ")-d -l " + operands
-      execute = "baton -e"
+      load =
+        "baton \(verified ? "" : "-i ")-d \(crashReservation == nil ? "-l" : "-p") " + operands
+      execute = crashReservation == nil ? "baton -e" : Userland.crash
     case .kexecTools:
       let folder = try workspace.kexecTools()
       files.append(("bin/kexec", try HostFile.bytes(of: folder + "/kexec")))
@@ -64,8 +68,11 @@ public struct Handoff: Sendable {
     if let secondInitrd {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
+      var tools = tool == .baton ? files : []
+      if crashReservation != nil { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
-        busybox: busybox, files: tool == .baton ? files : [], ballast: ballast)
+        busybox: busybox, files: tools, ballast: ballast,
+        script: crashReservation == nil ? "" : Userland.examination)
     }
     files.append(("lab/kernel", try HostFile.bytes(of: secondKernel)))
     files.append(("lab/initrd", initrd))
@@ -73,6 +80,7 @@ public struct Handoff: Sendable {
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
     machine.kernel = firstKernel
+    if let crashReservation { machine.commandLine += " " + crashReservation }
     machine.initrd = directory + "/first.cpio"
     return machine
   }

@@ -56,9 +56,11 @@ enum Userland {
   /// The second kernel's: says that it is there and what it was told, and switches the machine
   /// off. Compressed, as distributions' are, but for `ballast`.
   ///
-  /// - Parameter ballast: bytes in front that mean nothing to the kernel.
+  /// - Parameters:
+  ///   - ballast: bytes in front that mean nothing to the kernel.
+  ///   - script: what else it does.
   static func second(
-    busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int
+    busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int, script: String = ""
   ) async throws -> [UInt8] {
     var image = try base(busybox: busybox)
     for file in files { image.addFile(file.path, file.contents) }
@@ -68,6 +70,7 @@ enum Userland {
         """
         \(mounts)
         echo "\(second)"
+        \(script)
         echo "\(commandLine)$(busybox cat /proc/cmdline)"
         busybox poweroff -f
 
