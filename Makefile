@@ -36,6 +36,8 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 matrix: setup-all dist lab ## Every kernel on every machine, with a table at the end: minutes
 	$(call say,handing over on every machine)
 	@.build/debug/lab matrix
+	$(call say,relocating by every system)
+	@.build/debug/lab relay matrix
 
 matrix-cpus: setup dist lab ## 50 handoffs in a row on 4 CPUs, then on 8: minutes
 	$(call say,handing over 50 times on 4 CPUs)

@@ -33,7 +33,7 @@ public enum Baton {
       case .check:
         return check(system, json: invocation.answersInJSON)
       case .unload:
-        try unload(invocation.slot, system)
+        if invocation.slot == .crash { try unloadCrashKernel(system) } else { try unload(system) }
       case .execute:
         try execute(system)
       case .load(let image):
@@ -51,11 +51,11 @@ public enum Baton {
   ) throws(BatonError) -> ExitStatus {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
-    let isCrashLoaded = KernelFlags.isLoaded(.crash, system)
-    let status: ExitStatus =
-      (slot == .normal ? isLoaded : isCrashLoaded) ? .success : .negative
     let record = LoadRecord.current(system)
-    let crashRecord = LoadRecord.current(system, slot: .crash)
+    let crash = LoadRecord.crashSlot(system)
+    let status: ExitStatus =
+      (slot == .normal ? isLoaded : crash == .dumpKernel) ? .success : .negative
+    let crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
     if json {
       system.write(
         JSONText.object { json in
@@ -64,26 +64,36 @@ public enum Baton {
           json.member("planDigest", record?.string("planDigest"))
           json.member("kernel", record?.string("kernel"))
           json.member("verification", record?.string("verification"))
-          json.member("crashKernelLoaded", isCrashLoaded)
+          json.member("via", record?.string("via"))
+          json.member("crashKernelLoaded", crash == .dumpKernel)
           json.member("crashKernel", crashRecord?.string("kernel"))
           json.member("crashKernelVerification", crashRecord?.string("verification"))
+          json.member("stagedImageLoaded", crash == .stagedImage || crash == .interrupted)
         }, to: .standardOutput)
       return status
     }
     var normal = "not loaded"
     if let record {
-      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (verifies "
-      normal += (record.string("verification") ?? "nothing known") + "): baton -e starts it"
+      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (via "
+      normal += (record.string("via") ?? "memory") + ", verifies "
+      normal += (record.string("verification") ?? "nothing known") + ")"
+      normal +=
+        record.isStaged && crash == .empty
+        ? ", but unloaded from the crashkernel region since: load it again" : ": baton -e starts it"
     } else if isLoaded {
       normal = "loaded, but not by this boot's baton -l: baton -e starts it"
     }
-    var crash = isCrashLoaded ? "loaded" : "not loaded"
-    if let crashRecord {
-      crash += ": " + (crashRecord.string("kernel") ?? "a kernel") + " (verifies "
-      crash += (crashRecord.string("verification") ?? "nothing known") + "): a panic starts it"
-    }
+    let crashText =
+      switch crash {
+      case .empty: "not loaded"
+      case .dumpKernel: crashRecord.map { CrashRecord.text(of: $0) } ?? "loaded"
+      case .stagedImage: "not loaded: the next kernel is staged there, and a panic resets"
+      case .interrupted:
+        "not loaded: what a baton -l staged there was left behind, and a panic resets; "
+          + "baton -u removes it"
+      }
     system.write(
-      "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
+      "next kernel: " + normal + "\ncrash kernel: " + crashText + "\n", to: .standardOutput)
     return status
   }
 
@@ -98,27 +108,44 @@ public enum Baton {
     system.write("baton: warning: " + sentence + "\n", to: .standardError)
   }
 
-  private static func unload<System: LinuxSystem>(
-    _ slot: KexecSlot, _ system: System
-  ) throws(BatonError) {
-    try LoadPermission.require(system, slot: slot)
-    let record = LoadRecord.takeAway(slot, system)
+  private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
+    try LoadPermission.require(byFile: true, system)
+    let record = LoadRecord.takeAway(system)
     do throws(Errno) {
-      // Sound: a list of no segments is never read.
-      try unsafe system.kexecLoad(
-        entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
+      // The normal slot first: no stage may be loaded that relies on what is not.
+      if KernelFlags.isLockedDown(system) {
+        try system.kexecFileUnload()
+      } else {
+        try SegmentLoader.unload(.normal, system)
+      }
+      switch LoadRecord.crashSlot(system) {
+      case .stagedImage, .interrupted: try SegmentLoader.unload(.crash, system)
+      case .empty, .dumpKernel: break
+      }
     } catch {
-      LoadRecord.putBack(record, slot, system)
+      LoadRecord.putBack(record, system)
       throw .unload(error)
     }
+    LoadRecord.forget(system)
+  }
+
+  private static func unloadCrashKernel<System: LinuxSystem>(
+    _ system: System
+  ) throws(BatonError) {
+    try LoadPermission.require(byFile: false, slot: .crash, system)
+    try CrashRecord.requireNothingStaged(system)
+    do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }
+    CrashRecord.forget(system)
   }
 
   private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
+    let record = LoadRecord.current(system)
+    if record?.isStaged == true, !KernelFlags.isLoaded(.crash, system) { throw .stagedImageGone }
     do throws(Errno) {
-      try StartRecord.write(loaded: LoadRecord.current(system), system)
+      try StartRecord.write(loaded: record, system)
     } catch {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
     }
@@ -129,7 +156,7 @@ public enum Baton {
     do throws(Errno) {
       try system.log(
         "baton: starting the loaded kernel"
-          + (LoadRecord.current(system)?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
+          + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
     } catch {}
     system.sync()
     let failure = system.rebootIntoLoadedKernel()

@@ -30,7 +30,7 @@ struct HostSurvey {
     lockdown = KernelFlags.lockdownMode(system)
     isLoadDisabled = KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system)
     loadsLeft = KernelFlags.loadsLeft(.normal, system)
-    obstacles = LoadPermission.obstacles(system)
+    obstacles = LoadPermission.obstacles(byFile: true, system)
     do throws(BatonError) {
       let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
       level = machine.level
@@ -49,6 +49,11 @@ struct HostSurvey {
       if system.isRoot { obstacles.append(error) }
     }
     for watchdog in Watchdog.running(system) { warnings.append(watchdog.sentence) }
+    if KernelFlags.isLockedDown(system) {
+      warnings.append(
+        "this kernel is locked down: it loads signed images only, and nothing is verified between "
+          + "the kernels (--via=file)")
+    }
     if let release, Self.relocatesUncached(release) {
       warnings.append(
         "kernels before 5.16 move what was loaded with the caches off: large initrds take seconds")

@@ -4,36 +4,79 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// `--load` and `--load-panic`: everything that can fail comes before the one call that has an
-/// effect.
+/// `--load`: everything that can fail comes before the calls that have an effect.
 struct LoadCommand<System: LinuxSystem> {
   let invocation: Invocation
   let imagePath: String
   let system: System
 
   func run() throws(BatonError) {
-    if !invocation.isDryRun { try LoadPermission.require(system, slot: invocation.slot) }
-    let kernel = try openKernel()
-    let header = try kernel.image.withBytes { bytes throws(BatonError) -> Arm64Image in
-      do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
-        throw .image(kernel.name, error)
+    if invocation.slot == .crash { return try loadCrashKernel() }
+    if invocation.route == .file { return try loadByFile(because: "--via=file") }
+    if invocation.route == nil, KernelFlags.isLockedDown(system) {
+      return try loadByFile(because: "this kernel is locked down")
+    }
+    if !invocation.isDryRun { try LoadPermission.require(byFile: false, system) }
+    do throws(BatonError) {
+      try loadWithStage(avoidingCrashRegion: nil)
+    } catch {
+      guard invocation.route == nil else { throw error }
+      switch error {
+      case .stagedLoad(.crash, _), .staging(.recordUnwritable):
+        warn(error.sentence)
+        do throws(BatonError) { try loadWithStage(avoidingCrashRegion: error.sentence) } catch {
+          try loadWithoutStage(after: error)
+        }
+      default: try loadWithoutStage(after: error)
       }
     }
+  }
+
+  /// The last way, where the kernel has no `kexec_load(2)`.
+  private func loadWithoutStage(after error: BatonError) throws(BatonError) {
+    guard case .load(.noSuchSystemCall) = error, invocation.stageOption == nil else { throw error }
+    do throws(BatonError) {
+      try loadByFile(because: "this kernel was built without kexec_load")
+    } catch {
+      if case .fileLoad(.noSuchSystemCall) = error { throw .load(.noSuchSystemCall) }
+      throw error
+    }
+  }
+
+  func warn(_ sentence: String) {
+    system.write("baton: warning: " + sentence + "\n", to: .standardError)
+  }
+
+  /// - Parameter avoidingCrashRegion: why it is not to be used; nil: as the options say.
+  private func loadWithStage(avoidingCrashRegion reason: String?) throws(BatonError) {
+    let kernel = try openKernel()
+    let header = try header(of: kernel.image, kernel.name)
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
     try kernel.withInitrd { own throws(BatonError) in
       if invocation.initrds.isEmpty {
-        try load(kernel: kernel, header: header, initrd: own)
+        try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
       } else {
         let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)
         try joined.withBytes { bytes throws(BatonError) in
-          try load(kernel: kernel, header: header, initrd: bytes)
+          try load(kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason)
         }
       }
     }
   }
 
+  func header(
+    of kernel: borrowing MappedFile, _ name: String
+  ) throws(BatonError) -> Arm64Image {
+    try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
+      do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
+        throw .image(name, error)
+      }
+    }
+  }
+
   private func load(
-    kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan
+    kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan,
+    avoidingCrashRegion reason: String?
   ) throws(BatonError) {
     let commandLine = try LoadCommandLine.resolve(
       invocation, image: file.commandLine, system: system)
@@ -43,231 +86,100 @@ struct LoadCommand<System: LinuxSystem> {
       console: invocation.console)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(
-      header, path: imagePath, for: invocation.slot, on: machine, system)
-    let crash = invocation.slot == .crash ? try CrashTarget(machine.memory, system) : nil
-    for warning in file.warnings + machine.warnings + lacking + (crash?.warnings ?? []) {
-      warn(warning)
-    }
-    warnOfPanic(commandLine ?? tree.bootArguments ?? [])
+      header, path: imagePath, for: .normal, on: machine, system)
+    if reason == nil { for warning in file.warnings + machine.warnings + lacking { warn(warning) } }
+    if reason == nil { warnOfPanic(commandLine ?? tree.bootArguments ?? []) }
     var next = try NextTree(
       tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
-    // The addresses are not known yet, but their size is.
-    if let crash { try next.setCrashKernel(coreHeader: crash.region, usable: crash.usable) }
-
-    let treeSize = try next.serialized().count
-    let sizes = Sizes(
-      kernel: file.image.byteCount, initrd: initrd.byteCount, tree: treeSize,
-      coreHeader: crash?.coreHeaderSize ?? 0)
-    // What goes into the crash region needs no other memory.
-    if crash == nil { try Suitability.requireMemory(sizes.loaded, system) }
-    let placement = placementRequest(
-      header, sizes, on: machine, unusable: try next.reservedMemory(), crash)
-    if let crash, !invocation.verifiesEverything {
-      try loadDirectly(
-        kernel: file.image, initrd: initrd, tree: &next, placement, crash, on: machine,
-        commandLine: commandLine)
-      return
-    }
 
     let stage = try StageImage.embedded()
     let selection: PieceSelection =
       invocation.verifiesEverything ? .everything : .sample(count: 64)
-    let layout = try layout(placement, stage: stage, selection, sizes, on: machine, crash)
-    let blob = try next.serialized(layout.placement, crash)
-    var progress = Progress(
-      "digesting", total: sizes.loaded, isQuiet: invocation.isQuiet, system)
+    let treeSize = try next.serialized().count
+    let unusable = try next.reservedMemory()
+    let sizes = LoadSizes(
+      kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize)
+    var request = HandoffLayout.Request(
+      stage: stage, regimes: machine.regimes, granule: machine.granule,
+      ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
+      redistributors: machine.redistributors,
+      pieceCount: HandoffPlan.pieceCount(
+        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
+      placement: placement(
+        machine: machine, unusable: unusable, header: header, sizes: sizes))
+    request.processors = WorkSharing.processors(
+      limit: invocation.processorLimit,
+      work: HandoffPlan.verifiedBytes(
+        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
+      on: machine, system)
+    let (layout, choice) = try route(
+      request, sizes: sizes, memory: machine.memory, unusable: unusable,
+      commandLine: next.commandLine, avoidingCrashRegion: reason)
+    let blob = try next.serialized(initrd: layout.placement.initrd)
+    var progress = digesting(sizes)
     let plan = file.image.withBytes { kernel in
       // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
-        coreHeader: crash?.coreHeader ?? [], lifeline: machine.lifeline, selection: selection,
-        digestingWith: digestImplementation, recordOffset: next.recordOffset,
+        lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation,
+        recordOffset: next.recordOffset,
         digested: { progress.update($0) })
     }
     progress.end()
     if invocation.showsPlan || invocation.isDryRun {
       system.write(
         invocation.answersInJSON
-          ? PlanListing.json(of: plan, machine: machine)
-          : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
+          ? PlanListing.json(of: plan, choice, machine: machine)
+          : PlanListing.text(of: plan, choice, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
-    try load(
-      plan.segments, entry: plan.entry, kernel: file.image, initrd: initrd, tree: blob,
-      record: LoadRecord.json(
-        of: plan.segments, digest: plan.digestText, verifiedBytes: plan.verifiedBytes,
-        invocation: invocation, image: imagePath, commandLine: commandLine, system))
+    var loading = loading(sizes)
+    loading.announce()
+    defer { loading.end() }
+    try file.image.withBytes { kernel throws(BatonError) in
+      try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
+    }
+    note(
+      LoadRecord.json(
+        of: plan, route: choice.route, invocation: invocation, image: imagePath,
+        commandLine: commandLine, system))
   }
 
-  /// A crash kernel without verification: straight in.
-  private func loadDirectly(
-    kernel: borrowing MappedFile, initrd: RawSpan, tree: inout NextTree,
-    _ request: PlacementRequest, _ crash: CrashTarget, on machine: Machine, commandLine: [UInt8]?
-  ) throws(BatonError) {
-    var request = request
-    request.controlSize = DirectPlan.entrySize
-    request.controlAlignment = machine.granule.pageSize
-    let placement: Placement
-    do throws(PlacementError) { placement = try request.place() } catch {
-      throw tooSmall(crash, request, error)
-    }
-    let blob = try tree.serialized(placement, crash)
-    let plan = DirectPlan(
-      placement: placement, pageSize: machine.granule.pageSize, kernelSize: kernel.byteCount,
-      initrdSize: initrd.byteCount, deviceTreeSize: blob.count, coreHeader: crash.coreHeader)
-    if invocation.showsPlan || invocation.isDryRun {
-      system.write(
-        invocation.answersInJSON
-          ? PlanListing.json(of: plan, machine: machine)
-          : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
-    }
-    if invocation.isDryRun { return }
-    try load(
-      plan.segments, entry: plan.entry, kernel: kernel, initrd: initrd, tree: blob,
-      record: LoadRecord.json(
-        of: plan.segments, digest: nil, verifiedBytes: 0, invocation: invocation,
-        image: imagePath, commandLine: commandLine, system))
-  }
-
-  /// The one call, and the note of it.
-  private func load(
-    _ segments: [HandoffPlan.Segment], entry: PhysicalAddress, kernel: borrowing MappedFile,
-    initrd: RawSpan, tree: [UInt8], record: String
-  ) throws(BatonError) {
-    let older = LoadRecord.takeAway(invocation.slot, system)
-    var progress = Progress(
-      "loading", total: UInt64(kernel.byteCount + initrd.byteCount), isQuiet: invocation.isQuiet,
-      system)
-    progress.announce()
-    defer { progress.end() }
-    do throws(Errno) {
-      try kernel.withBytes { kernel throws(Errno) in
-        try SegmentLoader.load(
-          segments, entry: entry, slot: invocation.slot, kernel: kernel, initrd: initrd,
-          deviceTree: tree, system: system)
-      }
-    } catch {
-      if invocation.slot == .normal {
-        LoadRecord.putBack(older, .normal, system)
-        throw .load(error)
-      }
-      // What the slot held before may be gone even so.
-      let isLoaded = KernelFlags.isLoaded(.crash, system)
-      if isLoaded { LoadRecord.putBack(older, .crash, system) }
-      throw .loadPanic(error, isLoaded: isLoaded)
-    }
-    let path = LoadRecord.path(invocation.slot)
-    do throws(Errno) { try system.replace(path, with: Array(record.utf8)) } catch {
+  /// Leaves the record of a load that is done.
+  func note(_ record: String) {
+    do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
       // It is loaded all the same. What an older load left there would be wrong now.
-      do throws(Errno) { try system.remove(path) } catch {}
-      warn(path + ": " + error.text + ": --status and --last will not know of this load")
+      do throws(Errno) { try system.remove(LoadRecord.path) } catch {}
+      warn(
+        LoadRecord.path + ": " + error.text + ": --status and --last will not know of this load")
     }
   }
 
-  /// A kernel that panics without `panic=` stands still, and nobody may be there to see it.
-  private func warnOfPanic(_ commandLine: [UInt8]) {
-    for word in commandLine.split(separator: 0x20) where word.starts(with: "panic=".utf8) { return }
-    warn(
-      "no panic= on the next kernel's command line: after a panic of its own it may stand still for "
-        + "ever; panic=10 restarts the machine")
-  }
-
-  private func warn(_ sentence: String) {
-    system.write("baton: warning: " + sentence + "\n", to: .standardError)
-  }
-
-  /// How much there is of each, in bytes.
-  private struct Sizes {
-    let kernel: Int
-    let initrd: Int
-    let tree: Int
-    /// 0 where there is none.
-    let coreHeader: Int
-
-    var loaded: UInt64 { UInt64(kernel) + UInt64(initrd) + UInt64(tree) }
-  }
-
-  private func placementRequest(
-    _ header: Arm64Image, _ sizes: Sizes, on machine: Machine, unusable: PhysicalRangeSet,
-    _ crash: CrashTarget?
+  private func placement(
+    machine: Machine, unusable: PhysicalRangeSet, header: Arm64Image, sizes: LoadSizes
   ) -> PlacementRequest {
-    let available = crash.map { PhysicalRangeSet([$0.region]) } ?? machine.memory.available
-    var request = PlacementRequest(
-      available: available.subtracting(unusable),
-      runningKernel: crash == nil ? machine.memory.kernelImage : nil,
+    PlacementRequest(
+      available: machine.memory.available.subtracting(unusable),
+      runningKernel: machine.memory.kernelImage,
       bounds: bounds(machine),
       pageSize: machine.granule.pageSize,
       kernel: KernelRequirements(
         textOffset: header.textOffset, memorySize: header.imageSize,
         mayLieAnywhere: header.allowsAnyPlacement, pageSize: header.pageSize),
-      initrdSize: UInt64(sizes.initrd), deviceTreeSize: UInt64(sizes.tree), controlSize: 0,
+      initrdSize: UInt64(sizes.initrd), deviceTreeSize: UInt64(sizes.deviceTree), controlSize: 0,
       controlAlignment: StageImage.baseAlignment)
-    request.coreHeaderSize = UInt64(sizes.coreHeader)
-    request.isPacked = crash != nil
-    return request
-  }
-
-  private func layout(
-    _ placement: PlacementRequest, stage: StageImage, _ selection: PieceSelection, _ sizes: Sizes,
-    on machine: Machine, _ crash: CrashTarget?
-  ) throws(BatonError) -> HandoffLayout {
-    // On the way to a crash kernel nothing but its own memory and the console is mapped or
-    // touched: all other memory is the dead kernel's, LPIs and their tables included, and no
-    // other CPU is woken.
-    var request = HandoffLayout.Request(
-      stage: stage, regimes: machine.regimes, granule: machine.granule,
-      ram: crash.map { PhysicalRangeSet([$0.region]) } ?? machine.memory.systemRAM,
-      console: machine.lifeline.console.registers,
-      redistributors: crash == nil ? machine.redistributors : [],
-      pieceCount: HandoffPlan.pieceCount(
-        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.tree,
-        coreHeader: sizes.coreHeader),
-      placement: placement)
-    if crash == nil {
-      request.processors = WorkSharing.processors(
-        limit: invocation.processorLimit,
-        work: HandoffPlan.verifiedBytes(
-          selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.tree),
-        on: machine, system)
-    }
-    do throws(HandoffError) { return try HandoffLayout(request) } catch {
-      guard let crash, case .placement(let why) = error else { throw .handoff(error) }
-      throw tooSmall(crash, placement, why)
-    }
-  }
-
-  /// Why something found no place in the crash region: that it is too small, where it is.
-  private func tooSmall(
-    _ crash: CrashTarget, _ request: PlacementRequest, _ error: PlacementError
-  ) -> BatonError {
-    switch error {
-    case .deviceTreeTooLarge, .textOffsetNotPageAligned: return .handoff(.placement(error))
-    default: break
-    }
-    // On boundaries of 2 MiB, as the parts may have to lie. The stage with its block and tables
-    // takes less than that for anything that a reservation holds.
-    var needed: UInt64 = 2 << 20
-    for size in [
-      request.kernel.textOffset &+ request.kernel.memorySize, request.initrdSize,
-      request.deviceTreeSize, request.coreHeaderSize,
-    ] {
-      needed = needed &+ (size &+ (2 << 20 - 1)) & ~(2 << 20 - 1)
-    }
-    // Else it is something of the region that is taken, or `--mem-min` and `--mem-max`.
-    return needed > crash.region.size
-      ? .crashRegionTooSmall(crash.region, needed: needed) : .handoff(.placement(error))
   }
 
   /// What the options allow of what the translation tables reach, without the first page: in the
   /// stage, whose pointers are physical addresses, address 0 is no pointer.
-  private func bounds(_ machine: Machine) -> PhysicalRange {
+  func bounds(_ machine: Machine) -> PhysicalRange {
     let end = min(invocation.memoryMaximum, 1 << 48)
     let start = max(invocation.memoryMinimum, machine.granule.pageSize)
     return PhysicalRange(PhysicalAddress(min(start, end)), upTo: PhysicalAddress(end))
   }
 
-  private var digestImplementation: SHA256.Implementation {
+  var digestImplementation: SHA256.Implementation {
     #if arch(arm64)
       if system.hasSHA256Instructions { return .armv8 }
     #endif
@@ -275,7 +187,7 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   /// The tree that `--dtb` names, else the one that the kernel's file brings.
-  private func givenTree(_ image: [UInt8]?) throws(BatonError) -> DeviceTree? {
+  func givenTree(_ image: [UInt8]?) throws(BatonError) -> DeviceTree? {
     guard let path = invocation.deviceTree else {
       guard let image else { return nil }
       // Sound: a span of bytes as the bytes that they are.
@@ -297,12 +209,12 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   /// Where a tree that is not the running kernel's comes from, as sentences name it.
-  private var givenTreePath: String {
+  var givenTreePath: String {
     invocation.deviceTree ?? imagePath + ": device tree"
   }
 
   /// The kernel's file, taken apart and decompressed.
-  private func openKernel() throws(BatonError) -> KernelFile {
+  func openKernel() throws(BatonError) -> KernelFile {
     // Loading copies what was decompressed, so that no more than half of the memory can serve.
     let reading = KernelFile.Reading(
       configuration: invocation.configuration,
@@ -325,7 +237,7 @@ struct LoadCommand<System: LinuxSystem> {
   /// In bytes: what is taken to be free where the kernel does not tell.
   private static var unknownMemory: UInt64 { 2 << 30 }
 
-  private func map(_ path: String) throws(BatonError) -> MappedFile {
+  func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }
   }
 }

@@ -6,15 +6,17 @@ enum LoadPermission {
   /// does not say why.
   ///
   /// Unloading is such a call, too: the kernel refuses it for the same reasons.
+  ///
+  /// - Parameter byFile: whether `kexec_file_load(2)` will do, which lockdown leaves.
   static func require<System: LinuxSystem>(
-    _ system: System, slot: KexecSlot = .normal
+    byFile: Bool, slot: KexecSlot = .normal, _ system: System
   ) throws(BatonError) {
-    if let first = obstacles(system, slot: slot).first { throw first }
+    if let first = obstacles(byFile: byFile, slot: slot, system).first { throw first }
   }
 
   /// All of them.
   static func obstacles<System: LinuxSystem>(
-    _ system: System, slot: KexecSlot = .normal
+    byFile: Bool, slot: KexecSlot = .normal, _ system: System
   ) -> [BatonError] {
     var result: [BatonError] = []
     if !KernelFlags.isThere(KernelFlags.normalSlot, system) { result.append(.noKexec) }
@@ -26,7 +28,7 @@ enum LoadPermission {
       result.append(
         .loadsUsedUp(slot == .normal ? "kexec_load_limit_reboot" : "kexec_load_limit_panic"))
     }
-    if KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
+    if !byFile, KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
     return result
   }
 }

@@ -1,6 +1,5 @@
 import BootFormats
 import HardwareDescription
-import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
@@ -24,6 +23,9 @@ struct NextTree {
     self.tree = HandoffTree(
       tree, commandLine: commandLine, hasInitrd: hasInitrd, seeds: seeds)
   }
+
+  /// What the next kernel will be told.
+  var commandLine: [UInt8] { tree.commandLine }
 
   /// Makes it the tree of a kernel that comes up after a crash; the size does not depend on where.
   mutating func setCrashKernel(
@@ -53,15 +55,8 @@ struct NextTree {
   var recordOffset: Int? { tree.recordOffset }
 
   /// The final tree, as long as the one before.
-  ///
-  /// - Parameter crash: as `setCrashKernel` was told of, nil where it was not.
-  mutating func serialized(
-    _ placement: Placement, _ crash: CrashTarget?
-  ) throws(BatonError) -> [UInt8] {
-    if let crash, let header = placement.coreHeader {
-      try setCrashKernel(coreHeader: header, usable: crash.usable)
-    }
-    do throws(DeviceTreeError) { return try tree.serialized(initrd: placement.initrd) } catch {
+  mutating func serialized(initrd: PhysicalRange?) throws(BatonError) -> [UInt8] {
+    do throws(DeviceTreeError) { return try tree.serialized(initrd: initrd) } catch {
       throw .tree(path, error)
     }
   }

@@ -3,16 +3,35 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// Gives what a plan lists to `kexec_load(2)`.
+/// Gives a plan to `kexec_load(2)`.
 enum SegmentLoader {
+  /// Loads the segments that the plan has for `slot`.
   static func load<System: LinuxSystem>(
-    _ plan: [HandoffPlan.Segment], entry: PhysicalAddress, slot: KexecSlot, kernel: RawSpan,
+    _ plan: HandoffPlan, slot: HandoffPlan.Slot, kernel: RawSpan, initrd: RawSpan,
+    deviceTree: [UInt8], system: System
+  ) throws(Errno) {
+    let entry: PhysicalAddress
+    let kexecSlot: KexecSlot
+    switch slot {
+    case .normal: (entry, kexecSlot) = (plan.entry, .normal)
+    case .crash:
+      guard let guardEntry = plan.guardEntry else { return }
+      (entry, kexecSlot) = (guardEntry, .crash)
+    }
+    try load(
+      plan.segments.filter { $0.slot == slot }, entry: entry, slot: kexecSlot, kernel: kernel,
+      initrd: initrd, deviceTree: deviceTree, system: system)
+  }
+
+  /// Loads segments into a slot.
+  static func load<System: LinuxSystem>(
+    _ list: [HandoffPlan.Segment], entry: PhysicalAddress, slot: KexecSlot, kernel: RawSpan,
     initrd: RawSpan, deviceTree: [UInt8], system: System
   ) throws(Errno) {
     // The plan's own content goes into one buffer, whose address stays the same through the call.
     var words: [UInt64] = []
     var offsets: [Int] = []
-    for segment in plan {
+    for segment in list {
       offsets.append(words.count)
       if case .words(let content) = segment.content { words += content }
     }
@@ -24,7 +43,7 @@ enum SegmentLoader {
         unsafe kernel.withUnsafeBytes { kernel in
           unsafe initrd.withUnsafeBytes { initrd in
             var segments: [linux_kexec_segment] = unsafe []
-            for (segment, offset) in zip(plan, offsets) {
+            for (segment, offset) in zip(list, offsets) {
               let buffer: UnsafeRawPointer?
               var size = Int(segment.size)
               switch segment.content {
@@ -35,7 +54,8 @@ enum SegmentLoader {
               case .given(.coreHeader): preconditionFailure("the core header is given as words")
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
-              case .zeros:
+              // The guard's tail is given as zeros.
+              case .zeros, .given(.crashRegion):
                 unsafe buffer = nil
                 size = 0
               }
@@ -57,5 +77,11 @@ enum SegmentLoader {
       }
     }
     if let failure { throw failure }
+  }
+
+  static func unload<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) throws(Errno) {
+    // Sound: a list of no segments is never read.
+    try unsafe system.kexecLoad(
+      entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
   }
 }

@@ -39,7 +39,13 @@ baton_secondary_entry:
 	msr	hcr_el2, x11
 	mov	x11, #0x33ff			// CPTR_EL2: RES1; TZ stays set
 	msr	cptr_el2, x11
-	mov	x11, #0x1005			// M, C, I
+	// FEAT_MOPS at EL1 takes HCRX_EL2.MSCEn, which such a CPU has.
+	mrs	x11, S3_0_C0_C6_2		// ID_AA64ISAR2_EL1
+	tst	x11, #(0xf << 16)		// MOPS
+	b.eq	5f
+	mov	x11, #(1 << 11)
+	msr	S3_4_C1_C2_2, x11		// HCRX_EL2
+5:	mov	x11, #0x1005			// M, C, I
 	bic	x14, x14, x11
 	msr	sctlr_el1, x14
 	mov	x11, #0x3c5			// SPSR_EL2: EL1h, everything masked

@@ -26,7 +26,7 @@ public struct DirectPlan: Sendable {
       segments.append(
         HandoffPlan.Segment(
           name: name, content: content, size: range.size,
-          destination: range.alignedOutward(to: pageSize) ?? range))
+          destination: range.alignedOutward(to: pageSize) ?? range, slot: .crash, final: nil))
     }
     add("kernel", .given(.kernel), at: placement.kernel.start, size: kernelSize)
     if let place = placement.initrd {

@@ -3,8 +3,11 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
   case kernel = 0
   case initrd = 1
   case deviceTree = 2
+  /// The guard's tail (`CrashRegion`): no part of the next kernel, but what a dump kernel that is
+  /// loaded behind the stage's back overwrites.
+  case crashRegion = 3
   /// A crash kernel's: the ELF header of the dead kernel's memory.
-  case coreHeader = 3
+  case coreHeader = 4
 
   /// The word that messages use.
   public var name: StaticString {
@@ -12,6 +15,7 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
     case .kernel: "kernel"
     case .initrd: "initrd"
     case .deviceTree: "dtb"
+    case .crashRegion: "crash region"
     case .coreHeader: "elfcorehdr"
     }
   }

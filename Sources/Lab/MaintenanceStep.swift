@@ -77,6 +77,8 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
     return [
       // The vectors' address, before anything can fault.
       .init("stage_entry", .isb, finds: .sync),
+      // The same in the guard, to which no handoff leads.
+      .init("stage_guard_entry", .isb, at: [], finds: .sync),
       // Stores made around the caches, before the lines go; the lines gone, before they are read.
       .init(on, .dsbSY, 0, finds: .order),
       .init(on, .dcIVAC, finds: .stale),

@@ -11,6 +11,7 @@ enum Userland {
   static let turn = "lab: turn "
   static let online = "lab: online "
   static let commandLine = "lab: command line: "
+  static let ballast = "lab: ballast: "
 
   private static let mounts = """
     #!/bin/busybox sh
@@ -57,7 +58,7 @@ enum Userland {
   /// off. Compressed, as distributions' are, but for `ballast`.
   ///
   /// - Parameters:
-  ///   - ballast: bytes in front that mean nothing to the kernel.
+  ///   - ballast: bytes of a file in an archive in front, which it compares with its digest.
   ///   - script: what else it does.
   static func second(
     busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int, script: String = ""
@@ -72,6 +73,8 @@ enum Userland {
         echo "\(second)"
         \(script)
         echo "\(commandLine)$(busybox cat /proc/cmdline)"
+        [ ! -f /lab/ballast ] ||
+          echo "\(Self.ballast)$(busybox sha256sum -c /lab/ballast.sha256)"
         busybox poweroff -f
 
         """.utf8))
@@ -82,8 +85,36 @@ enum Userland {
       throw LabError.programFailed(
         name: "gzip", status: result.terminationStatus.description, message: result.standardError)
     }
-    // Linux skips zeros before an archive.
-    return [UInt8](repeating: 0, count: ballast) + result.standardOutput
+    guard ballast > 0 else { return result.standardOutput }
+    return try await archive(ofBallast: ballast) + result.standardOutput
+  }
+
+  /// An archive of a file of random bytes, the same mebibyte again and again but for its number, and
+  /// of its digest. Linux takes several archives one behind the other.
+  private static func archive(ofBallast size: Int) async throws -> [UInt8] {
+    var chunk = (0..<1 << 20).map { _ in UInt8.random(in: 0...UInt8.max) }
+    var content: [UInt8] = []
+    content.reserveCapacity(size + chunk.count)
+    while content.count < size {
+      chunk[0] = UInt8(truncatingIfNeeded: content.count >> 20)
+      chunk[1] = UInt8(truncatingIfNeeded: content.count >> 28)
+      content += chunk
+    }
+    content.removeLast(content.count - size)
+    let digest = try await Subprocess.run(
+      .name("sha256sum"), input: .array(content), output: .string(limit: 1 << 10),
+      error: .string(limit: 1 << 12))
+    guard digest.terminationStatus.isSuccess else {
+      throw LabError.programFailed(
+        name: "sha256sum", status: digest.terminationStatus.description,
+        message: digest.standardError)
+    }
+    var image = Initramfs()
+    image.addDirectory("lab")
+    image.addFile("lab/ballast", content)
+    image.addFile(
+      "lab/ballast.sha256", Array((digest.standardOutput.prefix(64) + "  /lab/ballast\n").utf8))
+    return image.bytes
   }
 
   /// Every kernel's in a chain: says which it is and which CPUs are online, packs what it runs from for the next one, and

@@ -8,9 +8,11 @@ struct LabCommand: AsyncParsableCommand {
     abstract: "Drives real kernels through a handoff in QEMU, and measures it.",
     subcommands: [
       RunCommand.self, BenchCommand.self, MatrixCommand.self, ChainCommand.self,
+      RelayCommand.self,
     ])
 }
 
 extension Handoff.Tool: ExpressibleByArgument {}
+extension Handoff.Route: ExpressibleByArgument {}
 extension Machine.Level: ExpressibleByArgument {}
 extension Machine.GIC: ExpressibleByArgument {}
