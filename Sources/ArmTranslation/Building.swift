@@ -4,6 +4,8 @@ import PhysicalMemory
 public struct Building: Sendable {
   let regime: TranslationRegime
   let granule: Granule
+  let format: AddressFormat
+  let range: AddressRange
   /// In ascending order of virtual addresses, disjoint, joined wherever they can be.
   var mappings: [Mapping] = []
 }

@@ -31,12 +31,13 @@ public struct EarlyMap {
     clear(0)
   }
 
+  private static var geometry: TranslationGeometry {
+    TranslationGeometry(granule: .size4K, end: 1 << UInt64(AddressFormat.bits48.bits))
+  }
+
   /// The registers that go with the tables.
   public var control: TranslationControl {
-    TranslationControl(
-      regime: regime,
-      geometry: TranslationGeometry(
-        granule: .size4K, end: 1 << UInt64(TranslationGeometry.maximumBits)))
+    TranslationControl(regime: regime, lower: Self.geometry)
   }
 
   /// TTBR0.
@@ -48,9 +49,9 @@ public struct EarlyMap {
   public mutating func map(_ range: PhysicalRange, as kind: MemoryKind) -> Bool {
     let granule = Granule.size4K
     guard let pages = range.alignedOutward(to: granule.pageSize),
-      pages.end.rawValue >> UInt64(TranslationGeometry.maximumBits) == 0
+      pages.end.rawValue >> UInt64(AddressFormat.bits48.bits) == 0
     else { return false }
-    let attributes = LeafAttributes(kind, regime: regime)
+    let attributes = LeafAttributes(kind, regime: regime, geometry: Self.geometry)
     let blockSize: UInt64 = 1 << UInt64(granule.entryShift(atLevel: 2))
     var next = pages.start
     while next < pages.end {
@@ -62,7 +63,8 @@ public struct EarlyMap {
         unsafe pool[table * Self.entries + position] == 0
       {
         unsafe pool[table * Self.entries + position] =
-          BlockDescriptor(outputAddress: next, attributes: attributes).rawValue
+          BlockDescriptor(outputAddress: next, geometry: Self.geometry, attributes: attributes)
+          .rawValue
         next = next + blockSize
         continue
       }
@@ -71,7 +73,9 @@ public struct EarlyMap {
         guard let level3 = descend(table, to: next, level: 2) else { return false }
         let entry = level3 * Self.entries + index(next, level: 3)
         if unsafe pool[entry] == 0 {
-          unsafe pool[entry] = PageDescriptor(outputAddress: next, attributes: attributes).rawValue
+          unsafe pool[entry] =
+            PageDescriptor(outputAddress: next, geometry: Self.geometry, attributes: attributes)
+            .rawValue
         }
       }
       next = next + granule.pageSize
@@ -91,7 +95,9 @@ public struct EarlyMap {
     usedPages += 1
     clear(new)
     unsafe pool[entry] =
-      TableDescriptor(nextLevelTable: address + UInt64(new) * Granule.size4K.pageSize).rawValue
+      TableDescriptor(
+        nextLevelTable: address + UInt64(new) * Granule.size4K.pageSize, geometry: Self.geometry
+      ).rawValue
     return new
   }
 

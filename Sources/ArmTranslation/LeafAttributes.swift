@@ -3,8 +3,8 @@
 struct LeafAttributes: Hashable, Sendable {
   let rawValue: UInt64
 
-  /// The attributes of `kind` in `regime`.
-  init(_ kind: MemoryKind, regime: TranslationRegime) {
+  /// The attributes of `kind` in `regime`, in tables of `geometry`'s granule and format.
+  init(_ kind: MemoryKind, regime: TranslationRegime, geometry: TranslationGeometry) {
     let memoryType: MemoryAttributeIndirection
     let shareability: Shareability
     switch kind {
@@ -20,7 +20,10 @@ struct LeafAttributes: Hashable, Sendable {
     let isExecutable = kind == .code
 
     var word = Field.attrIndx.encoding(memoryType.rawValue)
-    word |= Field.sh.encoding(shareability.rawValue)
+    // With TCR_ELx.DS the bits are the address's, and TCR_ELx.SHn speaks for all Normal memory.
+    if !geometry.format.usesDS(geometry.granule) {
+      word |= Field.sh.encoding(shareability.rawValue)
+    }
     word |= Field.ap2.encoding(isReadOnly ? 1 : 0)
     // Set from the start: nobody would handle an access flag fault.
     word |= Field.af.encoding(1)

@@ -21,7 +21,7 @@ public struct Mapping: Hashable, Sendable {
 }
 
 /// What `TranslationTables<Building>` has checked a mapping for makes these total: the end of the
-/// virtual range is at most 2^48.
+/// virtual range stays in 64 bits.
 extension Mapping {
   /// The byte after the last one.
   var virtualEnd: VirtualAddress { VirtualAddress(virtualStart.rawValue + physical.size) }

@@ -6,7 +6,8 @@ public enum MappingError: Error, Hashable, Sendable {
   case unaligned(Mapping, pageSize: UInt64)
   /// The physical range ends above 2^`bits`.
   case beyondPhysicalAddressSize(Mapping, bits: Int)
-  /// The virtual range ends above 2^`bits`.
+  /// The virtual range ends above 2^`bits`, or where TTBR1 translates it, begins more than
+  /// 2^`bits` below 2^64 or holds the last page there is.
   case beyondVirtualAddressSize(Mapping, bits: Int)
   /// Part of the virtual range is mapped already. The earlier mapping is reported joined with
   /// those that continue it.

@@ -10,8 +10,9 @@ extension PhysicalRangeSet {
   ///
   /// - Throws: `BlockCoverError` where a page of `touched` does not lie wholly in this set.
   public func blockCover(
-    of touched: PhysicalRangeSet, granule: Granule
+    of touched: PhysicalRangeSet, granule: Granule, format: AddressFormat = .bits48
   ) throws(BlockCoverError) -> PhysicalRangeSet {
+    let geometry = TranslationGeometry(granule: granule, format: format, end: 0)
     var cover = PhysicalRangeSet()
     for range in touched.ranges {
       guard let pages = range.alignedOutward(to: granule.pageSize),
@@ -20,7 +21,7 @@ extension PhysicalRangeSet {
       var start = pages.start
       var end = pages.end
       // Smallest first: a larger block's boundary lies beyond a smaller one's.
-      for level in (0..<Granule.lastLevel).reversed() where granule.allowsLeaf(atLevel: level) {
+      for level in (0..<Granule.lastLevel).reversed() where geometry.allowsLeaf(atLevel: level) {
         let size: UInt64 = 1 << UInt64(granule.entryShift(atLevel: level))
         let lower = pages.start.alignedDown(to: size)
         if lower >= bounds.start { start = lower }

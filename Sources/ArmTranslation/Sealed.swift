@@ -4,5 +4,7 @@ import PhysicalMemory
 public struct Sealed: Sendable {
   let memory: PhysicalRange
   let words: [UInt64]
-  let control: TranslationControl
+  let regime: TranslationRegime
+  let range: AddressRange
+  let geometry: TranslationGeometry
 }

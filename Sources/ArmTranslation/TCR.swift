@@ -8,13 +8,19 @@ enum TCR {
   static var tg0: BitField { BitField(15, 14) }
 
   // TCR_EL1, and TCR_EL2 with VHE.
+  static var epd0: BitField { BitField(bit: 7) }
   static var t1sz: BitField { BitField(21, 16) }
   static var epd1: BitField { BitField(bit: 23) }
+  static var irgn1: BitField { BitField(25, 24) }
+  static var orgn1: BitField { BitField(27, 26) }
+  static var sh1: BitField { BitField(29, 28) }
   static var tg1: BitField { BitField(31, 30) }
   static var ips: BitField { BitField(34, 32) }
+  static var ds: BitField { BitField(bit: 59) }
 
   // TCR_EL2 without VHE.
   static var ps: BitField { BitField(18, 16) }
+  static var el2DS: BitField { BitField(bit: 32) }
   static var el2RES1: UInt64 { 1 << 31 | 1 << 23 }
 
   /// IRGNx, ORGNx: Normal memory, write-back, read-allocate, write-allocate, cacheable.

@@ -8,12 +8,12 @@ extension TableLayout {
     let entries = granule.entriesPerTable
     var words = [UInt64](repeating: 0, count: tableCount * entries)
     var tables = 0
-    // Which table, counted from `base`, each level is in now.
-    var current = InlineArray<4, Int>(repeating: 0)
+    // Which table, counted from `base`, each level from −1 on is in now.
+    var current = InlineArray<5, Int>(repeating: 0)
 
     func position(_ virtual: VirtualAddress, level: Int) -> Int {
-      let number = virtual.rawValue >> UInt64(granule.entryShift(atLevel: level))
-      return current[level] * entries + Int(number % UInt64(entries))
+      let number = geometry.input(virtual) >> UInt64(granule.entryShift(atLevel: level))
+      return current[level + 1] * entries + Int(number % UInt64(entries))
     }
 
     visit(
@@ -21,17 +21,21 @@ extension TableLayout {
         if level > geometry.startLevel {
           let address = base + UInt64(tables) * granule.pageSize
           words[position(virtual, level: level - 1)] =
-            TableDescriptor(nextLevelTable: address).rawValue
+            TableDescriptor(nextLevelTable: address, geometry: geometry).rawValue
         }
-        current[level] = tables
+        current[level + 1] = tables
         tables += 1
       },
       leaf: { leaf in
-        let attributes = LeafAttributes(leaf.kind, regime: regime)
+        let attributes = LeafAttributes(leaf.kind, regime: regime, geometry: geometry)
         words[position(leaf.virtual, level: leaf.level)] =
           leaf.level == Granule.lastLevel
-          ? PageDescriptor(outputAddress: leaf.physical, attributes: attributes).rawValue
-          : BlockDescriptor(outputAddress: leaf.physical, attributes: attributes).rawValue
+          ? PageDescriptor(
+            outputAddress: leaf.physical, geometry: geometry, attributes: attributes
+          ).rawValue
+          : BlockDescriptor(
+            outputAddress: leaf.physical, geometry: geometry, attributes: attributes
+          ).rawValue
       })
     return words
   }

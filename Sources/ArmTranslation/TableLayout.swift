@@ -30,10 +30,10 @@ struct TableLayout {
   func visit(table: (Int, VirtualAddress) -> Void, leaf: (Leaf) -> Void) {
     let granule = geometry.granule
     let startLevel = geometry.startLevel
-    table(startLevel, VirtualAddress(0))
+    table(startLevel, mappings.first?.virtualStart ?? VirtualAddress(0))
     // Leaves come in ascending order, so a table that was left is never entered again: which
     // table each level is in now is all that has to be remembered.
-    var current = InlineArray<4, UInt64>(repeating: .max)
+    var current = InlineArray<5, UInt64>(repeating: .max)
     for mapping in mappings {
       var offset: UInt64 = 0
       while offset < mapping.physical.size {
@@ -45,8 +45,8 @@ struct TableLayout {
         while level < leafLevel {
           let number = virtual.rawValue >> UInt64(granule.entryShift(atLevel: level))
           level += 1
-          guard current[level] != number else { continue }
-          current[level] = number
+          guard current[level + 1] != number else { continue }
+          current[level + 1] = number
           table(level, virtual)
         }
         leaf(Leaf(level: leafLevel, virtual: virtual, physical: physical, kind: mapping.kind))
@@ -61,7 +61,7 @@ struct TableLayout {
     virtual: VirtualAddress, physical: PhysicalAddress, remaining: UInt64
   ) -> Int {
     let granule = geometry.granule
-    for level in geometry.startLevel..<Granule.lastLevel where granule.allowsLeaf(atLevel: level) {
+    for level in geometry.startLevel..<Granule.lastLevel where geometry.allowsLeaf(atLevel: level) {
       let size: UInt64 = 1 << UInt64(granule.entryShift(atLevel: level))
       if remaining >= size, virtual.isAligned(to: size), physical.isAligned(to: size) {
         return level

@@ -13,7 +13,7 @@ extension TableWalker {
       guard translation.physicalAddress == address, translation.kind == kind else {
         throw .mismatch(VirtualAddress(identityOf: address), translation)
       }
-      // Cannot wrap: what was translated lies below 2^48.
+      // Cannot wrap: what was translated lies below 2^52.
       address = address.alignedDown(to: translation.entrySize) + translation.entrySize
     }
   }

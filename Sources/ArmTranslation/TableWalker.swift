@@ -7,9 +7,9 @@ import PhysicalMemory
 /// registers), so that one can be held against the other. It allocates nothing and takes no
 /// locks: bare metal uses it before its MMU is on.
 ///
-/// Stage 1, TTBR0, 4, 16 and 64 KiB granules, up to 48 bits of address either way. Shifts by a
-/// variable are masking ones (every amount is below 64 by construction): the others cost bare
-/// metal a branch each.
+/// Stage 1, one of the two ranges, 4, 16 and 64 KiB granules, up to 52 bits of address either way.
+/// Shifts by a variable are masking ones (every amount is below 64 by construction): the others
+/// cost bare metal a branch each.
 public struct TableWalker<Memory: TableMemory> {
   private let memory: Memory
   private let hasTwoPrivileges: Bool
@@ -19,45 +19,104 @@ public struct TableWalker<Memory: TableMemory> {
   private let inputBits: UInt64
   private let outputBits: UInt64
   private let startLevel: Int
+  /// The first level at which a block may stand.
+  private let blockLevel: Int
+  /// What the bits above the input's must be.
+  private let prefix: UInt64
+  /// The descriptor bits that hold the address in place, and those that hold more of it, to be
+  /// shifted left.
+  private let addressMask: UInt64
+  private let highMask: UInt64
+  private let highShift: UInt64
+  /// The shareability of Normal memory where descriptors have no field for it.
+  private let shareability: UInt8?
 
-  /// A walker for these register values: `tcr` with the physical address size filled in, `ttbr0`
-  /// as it will be written.
+  /// A walker of the lower range for these register values: `tcr` with the physical address size
+  /// filled in, `ttbr0` as it will be written.
   ///
   /// - Throws: `TranslationFault.control` or `.root` where no walk can start from them.
   public init(
     regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr0: UInt64, memory: Memory
   ) throws(TranslationFault) {
+    // TG0, to one encoding; T0SZ; EPD0; SH0.
+    let granule: UInt64 =
+      switch tcr >> 14 & 0b11 {
+      case 0b00: 12
+      case 0b01: 16
+      case 0b10: 14
+      default: 0
+      }
+    try self.init(
+      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr0, isUpper: false, pageShift: granule,
+      size: tcr & 0b11_1111, isDisabled: regime != .el2 && tcr >> 7 & 1 != 0,
+      shareability: tcr >> 12 & 0b11, memory: memory)
+  }
+
+  /// A walker of the upper range, likewise.
+  ///
+  /// - Throws: likewise, and `.control` for the regime that has no upper range.
+  public init(
+    regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr1: UInt64, memory: Memory
+  ) throws(TranslationFault) {
+    // TG1, which differs from TG0; T1SZ; EPD1; SH1.
+    let granule: UInt64 =
+      switch tcr >> 30 & 0b11 {
+      case 0b01: 14
+      case 0b10: 12
+      case 0b11: 16
+      default: 0
+      }
+    try self.init(
+      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr1, isUpper: true, pageShift: granule,
+      size: tcr >> 16 & 0b11_1111, isDisabled: regime == .el2 || tcr >> 23 & 1 != 0,
+      shareability: tcr >> 28 & 0b11, memory: memory)
+  }
+
+  private init(
+    regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr: UInt64, isUpper: Bool,
+    pageShift: UInt64, size: UInt64, isDisabled: Bool, shareability: UInt64, memory: Memory
+  ) throws(TranslationFault) {
     self.memory = memory
     self.mair = mair
+    self.pageShift = pageShift
     let physicalSize: UInt64
-    let uses52Bits: Bool
-    let isDisabled: Bool
+    let usesDS: Bool
     switch regime {
     case .el1, .el2Host:
       hasTwoPrivileges = true
       physicalSize = tcr >> 32 & 0b111  // IPS
-      uses52Bits = tcr >> 59 & 1 != 0  // DS
-      isDisabled = tcr >> 7 & 1 != 0  // EPD0
+      usesDS = tcr >> 59 & 1 != 0
     case .el2:
       hasTwoPrivileges = false
       physicalSize = tcr >> 16 & 0b111  // PS
-      uses52Bits = tcr >> 32 & 1 != 0  // DS
-      isDisabled = false
+      usesDS = tcr >> 32 & 1 != 0
     }
-    switch tcr >> 14 & 0b11 {  // TG0
-    case 0b00: pageShift = 12
-    case 0b01: pageShift = 16
-    case 0b10: pageShift = 14
-    default: throw .control(tcr: tcr)
+    let is64K = pageShift == 16
+    // 32, 36, 40, 42, 44, 48 and 52 bits, a byte each; 0 for the size that has other descriptors.
+    // Not a switch, which the compiler multiplies with others.
+    outputBits = 0x0034_302C_2A28_2420 &>> (physicalSize * 8) & 0xFF
+    // More than 48 bits need the large format: with 64 KiB pages it is the only one, with others
+    // DS chooses it.
+    let isLarge = is64K || usesDS
+    guard pageShift != 0, outputBits != 0, outputBits <= 48 || isLarge, !(usesDS && is64K),
+      !isDisabled, size >= (isLarge ? 12 : 16), size <= 39
+    else { throw .control(tcr: tcr) }
+    inputBits = 64 - size
+    prefix = isUpper ? ~0 &>> inputBits : 0
+    let page = ~((1 &<< pageShift) &- 1)
+    if usesDS {
+      addressMask = 0x0003_FFFF_FFFF_FFFF & page
+      highMask = 0x300  // [51:50] in [9:8]
+      highShift = 42
+      self.shareability = UInt8(truncatingIfNeeded: shareability)
+    } else {
+      addressMask = 0x0000_FFFF_FFFF_FFFF & page
+      highMask = outputBits == 52 ? 0xF000 : 0  // 64 KiB pages: [51:48] in [15:12]
+      highShift = 36
+      self.shareability = nil
     }
-    // 32, 36, 40, 42, 44 and 48 bits, a byte each; 0 for the sizes that have other descriptors. Not
-    // a switch, which the compiler multiplies with the one above.
-    outputBits = 0x0000_302C_2A28_2420 &>> (physicalSize * 8) & 0xFF
-    let t0sz = tcr & 0b11_1111
-    guard outputBits != 0, !uses52Bits, !isDisabled, t0sz >= 16, t0sz <= 39 else {
-      throw .control(tcr: tcr)
-    }
-    inputBits = 64 - t0sz
+    // With 4 KiB pages a level earlier than with others, and in the large format one more.
+    blockLevel = (pageShift == 12 ? 1 : 2) - (usesDS || outputBits == 52 ? 1 : 0)
 
     // Go up from level 3 until the levels together reach the top input bit.
     var level = 3
@@ -70,8 +129,11 @@ public struct TableWalker<Memory: TableMemory> {
     let rootIndexBits = inputBits - (resolved - (pageShift - 3))
     // A table is aligned to its size, and at least to 64 bytes.
     let rootSize: UInt64 = 1 &<< max(rootIndexBits + 3, 6)
-    root = ttbr0 & 0x0000_FFFF_FFFF_FFFE  // BADDR, without ASID and CnP
-    guard root & (rootSize - 1) == 0, root &>> outputBits == 0 else { throw .root(ttbr0: ttbr0) }
+    // BADDR, without ASID and CnP; of 52 bits, the upper four are in [5:2].
+    var root = ttbr & 0x0000_FFFF_FFFF_FFFE
+    if outputBits == 52 { root = root & ~0x3F | (ttbr & 0x3C) << 46 }
+    guard root & (rootSize - 1) == 0, root &>> outputBits == 0 else { throw .root(ttbr: ttbr) }
+    self.root = root
   }
 
   /// What `address` is translated to.
@@ -79,14 +141,16 @@ public struct TableWalker<Memory: TableMemory> {
   /// - Throws: the `TranslationFault` that the MMU would take, or `.unreadable`.
   public func translate(_ address: VirtualAddress) throws(TranslationFault) -> Translation {
     let input = address.rawValue
-    guard input &>> inputBits == 0 else { throw .translation(address, level: startLevel) }
+    guard input &>> inputBits == prefix else { throw .translation(address, level: startLevel) }
     var table = root
     var level = startLevel
+    // The root may have fewer entries than a page holds.
+    var indexMask = (1 &<< inputBits) &- 1
     // What the tables on the way take from the leaf (hierarchical permissions).
     var tableBits: UInt64 = 0
     while true {
       let entryShift = pageShift + UInt64(3 - level) * (pageShift - 3)
-      let index = input &>> entryShift & ((1 &<< (pageShift - 3)) - 1)
+      let index = (input & indexMask) &>> entryShift
       let location = PhysicalAddress(table + index * 8)
       guard let descriptor = memory.word(at: location) else {
         throw .unreadable(location, level: level)
@@ -95,23 +159,29 @@ public struct TableWalker<Memory: TableMemory> {
       let isTableOrPage = descriptor & 0b10 != 0
       guard isValid else { throw .translation(address, level: level) }
       if level < 3 && isTableOrPage {
-        table = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 &<< pageShift) - 1)
+        table = self.address(in: descriptor)
+        indexMask = (1 &<< entryShift) &- 1
         guard table &>> outputBits == 0 else { throw .addressSize(address, level: level) }
         tableBits |= descriptor
         level += 1
         continue
       }
       let isBlock = !isTableOrPage
-      // A page has bit 1 set; a block stands at level 2, with 4 KiB pages also at level 1.
-      let isAllowed = isBlock ? level == 2 || (level == 1 && pageShift == 12) : true
-      guard isAllowed else { throw .translation(address, level: level) }
-      let output = descriptor & 0x0000_FFFF_FFFF_FFFF & ~((1 &<< entryShift) - 1)
+      // A page has bit 1 set.
+      guard !isBlock || (level < 3 && level >= blockLevel) else {
+        throw .translation(address, level: level)
+      }
+      let output = self.address(in: descriptor) & ~((1 &<< entryShift) - 1)
       guard output &>> outputBits == 0 else { throw .addressSize(address, level: level) }
       guard descriptor >> 10 & 1 != 0 else { throw .accessFlag(address, level: level) }  // AF
       return leaf(
         descriptor, tableBits: tableBits, output: output, input: input, level: level,
         entryShift: entryShift)
     }
+  }
+
+  private func address(in descriptor: UInt64) -> UInt64 {
+    descriptor & addressMask | (descriptor & highMask) &<< highShift
   }
 
   private func leaf(
@@ -139,7 +209,7 @@ public struct TableWalker<Memory: TableMemory> {
       level: level,
       entrySize: 1 &<< entryShift,
       memoryAttributes: UInt8(truncatingIfNeeded: mair &>> (attrIndx * 8)),
-      shareability: UInt8(truncatingIfNeeded: descriptor >> 8 & 0b11),
+      shareability: shareability ?? UInt8(truncatingIfNeeded: descriptor >> 8 & 0b11),
       isWritable: !isReadOnly,
       isExecutable: isExecutable,
       isOpenToEL0: isOpenToEL0)

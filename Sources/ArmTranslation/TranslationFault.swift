@@ -2,11 +2,11 @@ import PhysicalMemory
 
 /// Why an address is not translated, or not as it should be.
 public enum TranslationFault: Error, Hashable, Sendable {
-  /// This TCR has a reserved or unsupported granule, T0SZ or physical address size, asks for the
-  /// 52-bit descriptor format, or switches walks of TTBR0 off.
+  /// This TCR has a reserved or unsupported granule, TnSZ or physical address size, or switches
+  /// walks of the range off.
   case control(tcr: UInt64)
-  /// TTBR0 is not aligned to the root table's size, or lies beyond the physical address size.
-  case root(ttbr0: UInt64)
+  /// TTBRn is not aligned to the root table's size, or lies beyond the physical address size.
+  case root(ttbr: UInt64)
   /// Translation fault: no valid descriptor at `level`, or an address beyond the input range.
   case translation(VirtualAddress, level: Int)
   /// Address size fault: the descriptor at `level` points beyond the physical address size.

@@ -2,8 +2,15 @@ import PhysicalMemory
 
 extension TranslationTables where State == Building {
   /// Tables that map nothing yet.
-  public init(regime: TranslationRegime, granule: Granule) {
-    self.init(state: Building(regime: regime, granule: granule))
+  ///
+  /// - Precondition: the regime has the range.
+  public init(
+    regime: TranslationRegime, granule: Granule, format: AddressFormat = .bits48,
+    range: AddressRange = .lower
+  ) {
+    precondition(range == .lower || regime.hasUpperRange)
+    self.init(
+      state: Building(regime: regime, granule: granule, format: format, range: range))
   }
 
   /// Declares `mapping`. An empty one maps nothing.
@@ -16,6 +23,15 @@ extension TranslationTables where State == Building {
   public mutating func map(_ mapping: Mapping) throws(MappingError) {
     try check(mapping)
     guard !mapping.physical.isEmpty else { return }
+    // Most maps are declared in ascending order.
+    guard let last = state.mappings.last, mapping.virtualStart < last.virtualEnd else {
+      if let last = state.mappings.last, last.isContinued(by: mapping) {
+        state.mappings[state.mappings.count - 1] = last.joined(with: mapping)
+      } else {
+        state.mappings.append(mapping)
+      }
+      return
+    }
     // The first mapping that does not lie wholly below the new one.
     var index = 0
     var bound = state.mappings.count
@@ -68,8 +84,8 @@ extension TranslationTables where State == Building {
     guard memory.start.isAligned(to: granule.pageSize) else {
       throw .unaligned(memory, pageSize: granule.pageSize)
     }
-    guard memory.end.rawValue >> UInt64(TranslationGeometry.maximumBits) == 0 else {
-      throw .beyondPhysicalAddressSize(memory, bits: TranslationGeometry.maximumBits)
+    guard memory.end.rawValue >> UInt64(state.format.bits) == 0 else {
+      throw .beyondPhysicalAddressSize(memory, bits: state.format.bits)
     }
     let layout = layout
     let pages = layout.tableCount
@@ -82,14 +98,22 @@ extension TranslationTables where State == Building {
       state: Sealed(
         memory: used,
         words: layout.words(at: used.start, regime: state.regime),
-        control: TranslationControl(regime: state.regime, geometry: layout.geometry)))
+        regime: state.regime, range: state.range, geometry: layout.geometry))
   }
 
   private var layout: TableLayout {
-    TableLayout(
-      geometry: TranslationGeometry(
-        granule: state.granule, end: state.mappings.last?.virtualEnd.rawValue ?? 0),
-      mappings: state.mappings)
+    let geometry =
+      switch state.range {
+      case .lower:
+        TranslationGeometry(
+          granule: state.granule, format: state.format,
+          end: state.mappings.last?.virtualEnd.rawValue ?? 0)
+      case .upper:
+        TranslationGeometry(
+          granule: state.granule, format: state.format,
+          start: state.mappings.first?.virtualStart.rawValue ?? .max)
+      }
+    return TableLayout(geometry: geometry, mappings: state.mappings)
   }
 
   private func check(_ mapping: Mapping) throws(MappingError) {
@@ -98,14 +122,19 @@ extension TranslationTables where State == Building {
     guard physical.start.isAligned(to: pageSize), physical.end.isAligned(to: pageSize),
       mapping.virtualStart.isAligned(to: pageSize)
     else { throw .unaligned(mapping, pageSize: pageSize) }
-    let bits = TranslationGeometry.maximumBits
+    let bits = state.format.bits
     let limit: UInt64 = 1 << UInt64(bits)
     guard physical.end.rawValue <= limit else {
       throw .beyondPhysicalAddressSize(mapping, bits: bits)
     }
     let (virtualEnd, overflow) = mapping.virtualStart.rawValue.addingReportingOverflow(
       physical.size)
-    guard !overflow, virtualEnd <= limit else {
+    let isInside =
+      switch state.range {
+      case .lower: virtualEnd <= limit
+      case .upper: mapping.virtualStart.rawValue >= 0 &- limit
+      }
+    guard !overflow, isInside else {
       throw .beyondVirtualAddressSize(mapping, bits: bits)
     }
   }

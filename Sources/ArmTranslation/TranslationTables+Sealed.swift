@@ -1,7 +1,7 @@
 import PhysicalMemory
 
 extension TranslationTables where State == Sealed {
-  /// The root table's address: TTBR0_ELx, with ASID and CnP 0.
+  /// The root table's address; `baseAddressField` is what TTBR0_ELx or TTBR1_ELx holds of it.
   public var root: PhysicalAddress { state.memory.start }
 
   /// The memory that the tables take: whole pages, the root first.
@@ -22,8 +22,25 @@ extension TranslationTables where State == Sealed {
     return bytes
   }
 
-  /// The register values that go with the tables.
-  public var control: TranslationControl { state.control }
+  /// The register values that go with the tables, and with nothing in the other range.
+  public var control: TranslationControl {
+    switch state.range {
+    case .lower: TranslationControl(regime: state.regime, lower: state.geometry)
+    case .upper: TranslationControl(regime: state.regime, upper: state.geometry)
+    }
+  }
+
+  /// The register values that go with these tables for the lower range and `upper` for the upper
+  /// one.
+  ///
+  /// - Precondition: they are of one regime, granule and format.
+  public func control(with upper: TranslationTables<Sealed>) -> TranslationControl {
+    precondition(
+      state.range == .lower && upper.state.range == .upper
+        && state.regime == upper.state.regime)
+    return TranslationControl(
+      regime: state.regime, lower: state.geometry, upper: upper.state.geometry)
+  }
 }
 
 extension TranslationTables: TableMemory where State == Sealed {

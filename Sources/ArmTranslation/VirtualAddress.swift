@@ -2,8 +2,7 @@ import PhysicalMemory
 
 /// An address that a translation regime takes in, in bytes: the Arm ARM's VA.
 ///
-/// A type of its own, so that it cannot be passed where a physical address is meant. Only the
-/// lower range, the one that TTBR0 translates, is spoken of here: at most 48 bits.
+/// A type of its own, so that it cannot be passed where a physical address is meant.
 public struct VirtualAddress: RawRepresentable, Hashable, Sendable {
   public var rawValue: UInt64
 

@@ -1,5 +1,6 @@
 import KexecRelocation
 import LinuxHost
+import PhysicalMemory
 
 /// The command `baton` (the module's name has `Command` behind it): one run of it.
 public enum Baton {
@@ -14,35 +15,86 @@ public enum Baton {
     _ arguments: [String], system: System
   ) -> ExitStatus {
     do throws(BatonError) {
-      let invocation: Invocation
-      do throws(UsageError) { invocation = try Invocation(parsing: arguments) } catch {
-        throw .usage(error)
-      }
-      switch invocation.action {
-      case .help:
-        system.write(Help.text, to: .standardOutput)
-      case .version:
-        let stage = try StageImage.embedded()
-        system.write(
-          "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
-      case .status:
-        return try reportStatus(
-          system, slot: invocation.slot, json: invocation.answersInJSON)
-      case .last:
-        return LastReport.run(system, json: invocation.answersInJSON)
-      case .check:
-        return check(system, json: invocation.answersInJSON)
-      case .unload:
-        if invocation.slot == .crash { try unloadCrashKernel(system) } else { try unload(system) }
-      case .execute:
-        try execute(system)
-      case .load(let image):
-        try LoadCommand(invocation: invocation, imagePath: image, system: system).run()
-      }
-      return .success
+      return try perform(invocation(arguments, as: .baton), as: .baton, system: system)
     } catch {
       system.write("baton: " + error.sentence + "\n", to: .standardError)
       return error.status
+    }
+  }
+
+  /// The same in kexec-tools' place, with its exit statuses.
+  public static func runAsKexec<System: LinuxSystem>(
+    _ arguments: [String], system: System
+  ) -> Int32 {
+    do throws(BatonError) {
+      let invocation = try invocation(arguments, as: .kexec)
+      if invocation.action == .status, !invocation.answersInJSON {
+        return KexecStatus.answer(slot: invocation.slot, system)
+      }
+      return KexecStatus.number(of: try perform(invocation, as: .kexec, system: system))
+    } catch {
+      system.write("kexec: " + error.sentence + "\n", to: .standardError)
+      return KexecStatus.number(of: error)
+    }
+  }
+
+  private static func invocation(
+    _ arguments: [String], as caller: Caller
+  ) throws(BatonError) -> Invocation {
+    do throws(UsageError) { return try Invocation(parsing: arguments, as: caller) } catch {
+      throw .usage(error)
+    }
+  }
+
+  private static func perform<System: LinuxSystem>(
+    _ invocation: Invocation, as caller: Caller, system: System
+  ) throws(BatonError) -> ExitStatus {
+    switch invocation.action {
+    case .help:
+      system.write(Help.text, to: .standardOutput)
+    case .version:
+      let stage = try StageImage.embedded()
+      // Scripts take the second word for the version whose options they may use.
+      if caller == .kexec { system.write("kexec-tools 2.0.32, by ", to: .standardOutput) }
+      system.write(
+        "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
+    case .printCrashKernelSize:
+      system.write(String(try crashKernelSize(system)) + "\n", to: .standardOutput)
+    case .status:
+      return try reportStatus(system, slot: invocation.slot, json: invocation.answersInJSON)
+    case .last:
+      return LastReport.run(system, json: invocation.answersInJSON)
+    case .check:
+      return check(system, json: invocation.answersInJSON)
+    case .unload:
+      try unload(invocation.slot, system)
+    case .execute:
+      try execute(invocation, system)
+    case .load(let image):
+      try LoadCommand(invocation: invocation, imagePath: image, system: system).run()
+      if invocation.isDryRun { break }
+      switch invocation.afterLoading {
+      case .nothing: if invocation.syncs { system.sync() }
+      case .execute: try execute(invocation, system)
+      case .shutDown: throw .shutdown(system.replaceByShutdown())
+      }
+    }
+    return .success
+  }
+
+  /// The bytes of the last region that `crashkernel=` has reserved, 0 where there is none: what
+  /// kexec-tools says.
+  private static func crashKernelSize<System: LinuxSystem>(
+    _ system: System
+  ) throws(BatonError) -> UInt64 {
+    let iomem: [UInt8]
+    do throws(Errno) { iomem = try system.read("/proc/iomem") } catch {
+      throw .memoryMapUnreadable(error)
+    }
+    do throws(SystemMemoryMap.Failure) {
+      return try SystemMemoryMap(iomem: iomem).crashKernel.ranges.last?.size ?? 0
+    } catch {
+      throw .memoryMap(error)
     }
   }
 
@@ -51,10 +103,9 @@ public enum Baton {
   ) throws(BatonError) -> ExitStatus {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
+    let answer: ExitStatus = KernelFlags.isLoaded(slot, system) ? .success : .negative
     let record = LoadRecord.current(system)
     let crash = LoadRecord.crashSlot(system)
-    let status: ExitStatus =
-      (slot == .normal ? isLoaded : crash == .dumpKernel) ? .success : .negative
     let crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
     if json {
       system.write(
@@ -70,7 +121,7 @@ public enum Baton {
           json.member("crashKernelVerification", crashRecord?.string("verification"))
           json.member("stagedImageLoaded", crash == .stagedImage || crash == .interrupted)
         }, to: .standardOutput)
-      return status
+      return answer
     }
     var normal = "not loaded"
     if let record {
@@ -94,7 +145,7 @@ public enum Baton {
       }
     system.write(
       "next kernel: " + normal + "\ncrash kernel: " + crashText + "\n", to: .standardOutput)
-    return status
+    return answer
   }
 
   private static func check<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {
@@ -108,8 +159,16 @@ public enum Baton {
     system.write("baton: warning: " + sentence + "\n", to: .standardError)
   }
 
-  private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    try LoadPermission.require(byFile: true, system)
+  private static func unload<System: LinuxSystem>(
+    _ slot: KexecSlot, _ system: System
+  ) throws(BatonError) {
+    try LoadPermission.require(byFile: slot == .normal, slot: slot, system)
+    if slot == .crash {
+      try CrashRecord.requireNothingStaged(system)
+      do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }
+      CrashRecord.forget(system)
+      return
+    }
     let record = LoadRecord.takeAway(system)
     do throws(Errno) {
       // The normal slot first: no stage may be loaded that relies on what is not.
@@ -129,16 +188,9 @@ public enum Baton {
     LoadRecord.forget(system)
   }
 
-  private static func unloadCrashKernel<System: LinuxSystem>(
-    _ system: System
+  private static func execute<System: LinuxSystem>(
+    _ invocation: Invocation, _ system: System
   ) throws(BatonError) {
-    try LoadPermission.require(byFile: false, slot: .crash, system)
-    try CrashRecord.requireNothingStaged(system)
-    do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }
-    CrashRecord.forget(system)
-  }
-
-  private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
@@ -158,7 +210,13 @@ public enum Baton {
         "baton: starting the loaded kernel"
           + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
     } catch {}
-    system.sync()
+    if invocation.syncs { system.sync() }
+    if invocation.takesInterfacesDown {
+      // A card that goes on receiving would write to memory that is the next kernel's.
+      do throws(Errno) { try system.takeInterfacesDown() } catch {
+        warn("a network interface could not be taken down: " + error.text, system)
+      }
+    }
     let failure = system.rebootIntoLoadedKernel()
     // It did not start, and nobody is to ask later whether it arrived.
     do throws(Errno) { try system.remove(StartRecord.path) } catch {}

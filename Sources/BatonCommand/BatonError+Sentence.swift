@@ -11,7 +11,7 @@ extension BatonError {
     case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
       .noRoom
     case .file, .image, .compressed, .fit, .unifiedImage, .zboot, .fileChanges, .tree, .treeContent,
-      .commandLineTooLong:
+      .commandLineTooLong, .wrongType, .serial, .initrdNotRetained:
       .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
       .tooLittleMemory, .staging(.tooSmall):
@@ -39,7 +39,7 @@ extension BatonError {
     case .loadPanic(let error, _): BatonError.load(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .reboot, .fileLoad, .stagedLoad, .staging:
+      .reboot, .shutdown, .fileLoad, .stagedLoad, .staging:
       .systemCall
     }
   }
@@ -162,6 +162,16 @@ extension BatonError {
           ? "; the crash kernel that was loaded is still there"
           : "; no crash kernel is loaded now: the running kernel drops the old one first")
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
+    case .shutdown(let error):
+      "the kernel is loaded, but shutdown could not be run: " + error.text
+        + "; shut down by other means, or start it with -e"
+    case .serial(let name):
+      "--serial: /sys/class/tty/" + name
+        + " is no console that baton's stage can drive (PL011, SBSA UART, 8250)"
+    case .wrongType(let path, let type): path + " is not of the type " + type.rawValue
+    case .initrdNotRetained:
+      "--reuseinitrd: no /sys/firmware/initrd: boot with retain_initrd, on Linux 6.6 or later, or "
+        + "give the file with --initrd"
     case .reboot(let error):
       "the running kernel did not start the loaded one: reboot: " + error.text
     }
@@ -213,18 +223,21 @@ extension UsageError {
       option + " is not an option, or lacks its argument, or has one too many" + help
     case .noAnswerInJSON: "--json goes with --check, --last, --status and --dry-run only" + help
     case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
-    case .severalActions: "only one of -l, -p, -e, -u, -S, --check, --last at a time" + help
+    case .severalActions:
+      "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le and -pu)" + help
     case .noImage: "-l and -p need a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l and -p only" + help
     case .badValue(let option, let value):
       option + " takes " + Self.values(of: option) + ", not "
         + (value.isEmpty ? "nothing" : value)
-    case .contradiction(let one, let other): one + " does not go with " + other
     case .badAddress(let option, let value):
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)
     case .emptyBounds: "--mem-min must be below --mem-max"
+    case .meaningless(let option, let why): option + " has no meaning here: " + why
+    case .onlyWithExecute(let option): option + " goes with -e, -f or -le only" + help
+    case .contradiction(let one, let other): one + " and " + other + " exclude each other" + help
     }
   }
 
@@ -233,6 +246,7 @@ extension UsageError {
     switch option {
     case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
     case "--via": "auto, crashkernel, memory or file"
+    case "--type": "Image, zImage, vmlinuz or uki"
     case "--cpus": "a number of CPUs, from 1 on"
     default: "reset or halt"
     }

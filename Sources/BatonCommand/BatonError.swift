@@ -70,4 +70,12 @@ enum BatonError: Error {
   /// As `load`, of the crash slot; and whether that now holds something.
   case loadPanic(Errno, isLoaded: Bool)
   case reboot(Errno)
+  /// shutdown(8) could not be run.
+  case shutdown(Errno)
+  /// `--serial` names nothing that the stage can drive.
+  case serial(String)
+  /// `--type` says what the file at this path is not.
+  case wrongType(String, KernelType)
+  /// The running kernel has not kept its initrd, or does not show it.
+  case initrdNotRetained
 }

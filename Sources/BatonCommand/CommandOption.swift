@@ -1,12 +1,19 @@
 /// The options, once: getopt_long's table, `--help` and the checks all come from here. Spelling
-/// and meaning are kexec-tools'.
+/// and meaning are kexec-tools' where it has the option.
 struct CommandOption: Sendable {
   enum Name: Int32, Sendable {
     case load = 108  // l
     case loadPanic = 112  // p
     case execute = 101  // e
+    case force = 102  // f
     case unload = 117  // u
     case status = 83  // S
+    case noInterfacesDown = 120  // x
+    case noSync = 121  // y
+    case type = 116  // t
+    case fileSystemCall = 115  // s
+    case memorySystemCall = 99  // c
+    case automaticSystemCall = 97  // a
     case noChecks = 105  // i
     case debug = 100  // d
     case quiet = 113  // q
@@ -29,6 +36,18 @@ struct CommandOption: Sendable {
     case via
     case replaceCrashKernel
     case requireVerified
+    case serial
+    case entry
+    case reuseInitrd
+    case printCrashKernelSize
+    case forceTree
+    case noContiguousMemory
+    // What arm64 has no use for; see `refusal`.
+    case loadPreservingContext
+    case loadJumpBackHelper
+    case loadLiveUpdate
+    case executeLiveUpdate
+    case hotplug
   }
 
   let name: Name
@@ -43,6 +62,29 @@ struct CommandOption: Sendable {
     name.rawValue < 256 ? Character(Unicode.Scalar(UInt8(truncatingIfNeeded: name.rawValue))) : nil
   }
 
+  /// Whether kexec-tools has it, too, in one of its releases 2.0.25 to 2.0.32.
+  var isOfKexecTools: Bool {
+    switch name {
+    case .load, .loadPanic, .execute, .force, .unload, .status, .noInterfacesDown, .noSync, .type,
+      .fileSystemCall, .memorySystemCall, .automaticSystemCall, .noChecks, .debug, .version, .help,
+      .initrd, .deviceTree, .append, .reuseCommandLine, .memoryMinimum, .memoryMaximum, .serial,
+      .entry, .reuseInitrd, .printCrashKernelSize, .forceTree, .noContiguousMemory,
+      .loadPreservingContext, .loadJumpBackHelper, .loadLiveUpdate, .executeLiveUpdate, .hotplug:
+      true
+    default: false
+    }
+  }
+
+  /// Whether one of its spellings is among `arguments`, whole.
+  func isWrittenOut(in arguments: [String]) -> Bool {
+    for name in long {
+      let word = "--" + String(name)
+      for argument in arguments
+      where argument == word || argument.utf8.starts(with: (word + "=").utf8) { return true }
+    }
+    return false
+  }
+
   static var all: [CommandOption] {
     [
       CommandOption(
@@ -53,7 +95,10 @@ struct CommandOption: Sendable {
         help: "Load IMAGE to be started when the running kernel crashes; with -u: unload that."),
       CommandOption(
         name: .execute, long: ["exec"], argument: nil,
-        help: "Start the loaded kernel: file systems are synced, nothing else is shut down."),
+        help: "Start the loaded kernel; with -l: the one just loaded. No service is stopped."),
+      CommandOption(
+        name: .force, long: ["force"], argument: nil,
+        help: "Load IMAGE and start it: -l and -e in one."),
       CommandOption(
         name: .unload, long: ["unload"], argument: nil, help: "Unload what is loaded."),
       CommandOption(
@@ -75,6 +120,9 @@ struct CommandOption: Sendable {
         name: .configuration, long: ["config"], argument: "NAME",
         help: "Configuration of a FIT image (also IMAGE#NAME; default: its own)."),
       CommandOption(
+        name: .reuseInitrd, long: ["reuseinitrd"], argument: nil,
+        help: "The running kernel's initrd, which retain_initrd on its command line has kept."),
+      CommandOption(
         name: .deviceTree, long: ["dtb"], argument: "FILE",
         help: "Device tree for the next kernel, instead of the running one's."),
       CommandOption(
@@ -83,6 +131,27 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .reuseCommandLine, long: ["reuse-cmdline"], argument: nil,
         help: "Begin the command line with the running kernel's."),
+      CommandOption(
+        name: .type, long: ["type"], argument: "TYPE",
+        help: "Refuse IMAGE unless it is of this type; the type is recognized by content."),
+      CommandOption(
+        name: .entry, long: ["entry"], argument: "ADDR",
+        help: "Accepted with 0 only: arm64 kernels do not jump back."),
+      CommandOption(
+        name: .noInterfacesDown, long: ["no-ifdown"], argument: nil,
+        help: "Leave network interfaces up before starting."),
+      CommandOption(
+        name: .noSync, long: ["no-sync"], argument: nil,
+        help: "Do not write file systems back before starting."),
+      CommandOption(
+        name: .memorySystemCall, long: ["kexec-syscall"], argument: nil,
+        help: "Load by kexec_load(2) only."),
+      CommandOption(
+        name: .fileSystemCall, long: ["kexec-file-syscall"], argument: nil,
+        help: "Load by kexec_file_load(2) only, as a locked-down kernel wants it."),
+      CommandOption(
+        name: .automaticSystemCall, long: ["kexec-syscall-auto"], argument: nil,
+        help: "Load by the call that works here (default)."),
       CommandOption(
         name: .noChecks, long: ["no-checks"], argument: nil,
         help: "Verify a sample of 64 pages between the kernels, not every byte."),
@@ -99,6 +168,9 @@ struct CommandOption: Sendable {
         name: .console, long: ["console"], argument: "KIND,ADDRESS[,SHIFT,WIDTH]",
         help: "Where the stage writes: pl011, 8250 or none (default: the device tree's)."),
       CommandOption(
+        name: .serial, long: ["serial"], argument: "NAME",
+        help: "Where the stage writes, by the console's name: ttyAMA0, ttyS0."),
+      CommandOption(
         name: .processors, long: ["cpus"], argument: "N",
         help: "Let at most N CPUs verify (default: all, where it is worth it; 1: one alone)."),
       CommandOption(
@@ -113,6 +185,30 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),
+      CommandOption(
+        name: .printCrashKernelSize, long: ["print-ckr-size"], argument: nil,
+        help: "Print how many bytes crashkernel= has reserved."),
+      CommandOption(
+        name: .forceTree, long: ["force-dtb"], argument: nil,
+        help: "Accepted: the running kernel's device tree is always handed on."),
+      CommandOption(
+        name: .noContiguousMemory, long: ["no-cma"], argument: nil,
+        help: "Accepted: kexec_load(2) never takes memory from the contiguous allocator."),
+      CommandOption(
+        name: .loadPreservingContext, long: ["load-preserve-context"], argument: nil,
+        help: "Refused: arm64 kernels do not jump back."),
+      CommandOption(
+        name: .loadJumpBackHelper, long: ["load-jump-back-helper"], argument: nil,
+        help: "Refused: arm64 kernels do not jump back."),
+      CommandOption(
+        name: .loadLiveUpdate, long: ["load-live-update"], argument: nil,
+        help: "Refused: for Xen hosts."),
+      CommandOption(
+        name: .executeLiveUpdate, long: ["exec-live-update"], argument: nil,
+        help: "Refused: for Xen hosts."),
+      CommandOption(
+        name: .hotplug, long: ["hotplug"], argument: nil,
+        help: "Refused: arm64 kernels do not update a loaded crash kernel themselves."),
       CommandOption(
         name: .debug, long: ["debug"], argument: nil, help: "Show the plan while loading."),
       CommandOption(

@@ -11,13 +11,28 @@ struct Invocation: Hashable, Sendable {
     case status
     case check
     case last
+    case printCrashKernelSize
     case version
     case help
+  }
+
+  /// What follows a load that succeeded.
+  enum AfterLoading: Hashable, Sendable {
+    case nothing
+    /// The loaded kernel is started at once: `--force`, and `--load` beside `--exec`.
+    case execute
+    /// shutdown(8) is called, whose last act starts the loaded kernel: `kexec IMAGE`.
+    case shutDown
   }
 
   var action: Action
   /// What `--load`, `--unload` and `--status` are about: with `--load-panic`, the crash kernel.
   var slot = KexecSlot.normal
+  var afterLoading = AfterLoading.nothing
+  /// Whether file systems are written back at the end.
+  var syncs = false
+  /// Whether network interfaces are taken down before the loaded kernel starts.
+  var takesInterfacesDown = false
   /// `--initrd`'s, in their order.
   var initrds: [String] = []
   /// `--config`'s: the configuration of a FIT image.
@@ -38,6 +53,14 @@ struct Invocation: Hashable, Sendable {
   var memoryMinimum: UInt64 = 0
   /// `--mem-max`: the one above the highest.
   var memoryMaximum = UInt64.max
+  /// `--serial`: the console's name under /sys/class/tty.
+  var serial: String?
+  /// `--type`: what the image has to be.
+  var type: KernelType?
+  /// `--reuseinitrd`: the running kernel's is the next one's.
+  var reusesInitrd = false
+  /// `--kexec-syscall`, `--kexec-file-syscall`; nil: what works here.
+  var systemCall: LoadSystemCall?
   /// `--cpus`: how many CPUs may share the stage's work.
   var processorLimit = Int.max
   /// `--via`'s; nil: the best that works.
@@ -61,7 +84,11 @@ enum UsageError: Error, Hashable, Sendable {
   case badAddress(option: String, value: String)
   /// `--mem-min` is not below `--mem-max`.
   case emptyBounds
-  /// Two options of which one takes back what the other asks for.
+  /// An option of kexec-tools that has no meaning here, and why.
+  case meaningless(String, why: String)
+  /// An option of `--exec` beside another action.
+  case onlyWithExecute(String)
+  /// Two options that cannot both be honoured.
   case contradiction(String, String)
   /// `--json` beside what gives no answer.
   case noAnswerInJSON
@@ -69,24 +96,30 @@ enum UsageError: Error, Hashable, Sendable {
 
 extension Invocation {
   /// Understands `arguments`, the command's name not among them.
-  init(parsing arguments: [String]) throws(UsageError) {
-    let parsed = try ParsedOptions(arguments)
-    var actions: [Action] = []
+  ///
+  /// - Parameter caller: what the command was called as.
+  init(parsing arguments: [String], as caller: Caller = .baton) throws(UsageError) {
+    let parsed = try ParsedOptions(arguments, as: caller)
+    var tasks = TaskOptions()
     var result = Invocation(action: .help)
     var loadOption: String?
-    var wantsLoad = false
     for (name, value) in zip(parsed.names, parsed.values) {
       switch name {
-      case .load: wantsLoad = true
-      case .loadPanic: result.slot = .crash
-      case .execute: actions.append(.execute)
-      case .unload: actions.append(.unload)
-      case .status: actions.append(.status)
-      case .last: actions.append(.last)
-      case .check: actions.append(.check)
+      case .load, .loadPanic, .force, .execute, .unload, .status, .last, .check:
+        tasks.requested.append(name)
+      case .noInterfacesDown: tasks.leavesInterfacesUp = true
+      case .noSync: tasks.skipsSync = true
       case .json: result.answersInJSON = true
-      case .help: actions.append(.help)
-      case .version: actions.append(.version)
+      // As everywhere: what asks about the command wins over all else, the first of them.
+      case .help:
+        self = Invocation(action: .help)
+        return
+      case .version:
+        self = Invocation(action: .version)
+        return
+      case .printCrashKernelSize:
+        self = Invocation(action: .printCrashKernelSize)
+        return
       case .debug: result.showsPlan = true
       case .quiet: result.isQuiet = true
       case .initrd:
@@ -144,31 +177,57 @@ extension Invocation {
       case .requireVerified:
         result.requiresVerified = true
         loadOption = "--require-verified"
+      case .serial:
+        result.serial = value
+        loadOption = "--serial"
+      case .type:
+        guard let type = KernelType(rawValue: value) else {
+          throw .badValue(option: "--type", value: value)
+        }
+        result.type = type
+        loadOption = "--type"
+      case .entry:
+        guard try Self.address(value, of: "--entry") == 0 else {
+          throw .meaningless("--entry", why: "arm64 kernels do not jump back; leave it out")
+        }
+      case .reuseInitrd:
+        result.reusesInitrd = true
+        loadOption = "--reuseinitrd"
+      case .memorySystemCall: result.systemCall = .memory
+      case .fileSystemCall: result.systemCall = .file
+      case .automaticSystemCall: result.systemCall = nil
+      case .forceTree: break
+      case .noContiguousMemory: break
+      case .loadPreservingContext:
+        throw .meaningless("--load-preserve-context", why: "arm64 kernels do not jump back")
+      case .loadJumpBackHelper:
+        throw .meaningless("--load-jump-back-helper", why: "arm64 kernels do not jump back")
+      case .loadLiveUpdate: throw .meaningless("--load-live-update", why: "it is for Xen hosts")
+      case .executeLiveUpdate:
+        throw .meaningless("--exec-live-update", why: "it is for Xen hosts")
+      case .hotplug:
+        throw .meaningless(
+          "--hotplug",
+          why: "arm64 kernels do not update a loaded crash kernel; load it anew after CPUs change")
       }
     }
-    // As everywhere: help and version win over all else.
-    if actions.contains(.help) {
-      self = Invocation(action: .help)
-      return
+    if !result.initrds.isEmpty, result.reusesInitrd {
+      throw .contradiction("--initrd", "--reuseinitrd")
     }
-    if actions.contains(.version) {
-      self = Invocation(action: .version)
-      return
-    }
-    if result.slot == .crash {
-      // Beside -u and -S it only says which slot is meant; else it loads.
-      switch actions.first {
-      case .unload, .status: break
-      default:
-        if wantsLoad { throw .severalActions }
-        wantsLoad = true
-      }
-    }
-    guard actions.count + (wantsLoad ? 1 : 0) <= 1 else { throw .severalActions }
-    if wantsLoad {
-      guard let image = parsed.operands.first else { throw .noImage }
-      if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1]) }
+    if result.reusesInitrd { result.initrds = [Self.retainedInitrd] }
+    if result.console != nil, result.serial != nil { throw .contradiction("--console", "--serial") }
+    try tasks.resolve(for: caller, operands: parsed.operands, into: &result)
+    if case .load = result.action {
       guard result.memoryMinimum < result.memoryMaximum else { throw .emptyBounds }
+      if result.systemCall == .file {
+        if let route = result.route, route != .file {
+          throw .contradiction("--kexec-file-syscall", "--via=" + route.text)
+        }
+        result.route = .file
+      }
+      if result.systemCall == .memory, result.route == .file {
+        throw .contradiction("--kexec-syscall", "--via=file")
+      }
       if result.requiresVerified {
         if !result.verifiesEverything { throw .contradiction("--require-verified", "--no-checks") }
         if result.route == .file { throw .contradiction("--require-verified", "--via=file") }
@@ -179,12 +238,8 @@ extension Invocation {
       if result.replacesCrashKernel, let route = result.route, route != .crashKernel {
         throw .contradiction("--replace-crash-kernel", "--via=" + route.text)
       }
-      result.action = .load(image: image)
-    } else {
-      guard let action = actions.first else { throw .noAction }
-      if let operand = parsed.operands.first { throw .unexpectedArgument(operand) }
-      if let loadOption { throw .onlyWithLoad(loadOption) }
-      result.action = action
+    } else if caller == .baton, let loadOption {
+      throw .onlyWithLoad(loadOption)
     }
     switch result.action {
     case .status, .check, .last: break
@@ -193,6 +248,9 @@ extension Invocation {
     }
     self = result
   }
+
+  /// What a kernel shows of the initrd that retain_initrd has kept.
+  static var retainedInitrd: String { "/sys/firmware/initrd" }
 
   private static func count(_ text: String, of option: String) throws(UsageError) -> Int {
     guard let first = text.utf8.first, first != UInt8(ascii: "+"), let count = Int(text), count > 0
@@ -208,17 +266,20 @@ extension Invocation {
     if memoryMinimum != 0 { return "--mem-min" }
     if memoryMaximum != .max { return "--mem-max" }
     if haltsOnFailure { return "--on-failure=halt" }
+    if serial != nil { return "--serial" }
     return console == nil ? nil : "--console"
   }
 
-  /// A number as kexec-tools takes it: hexadecimal behind 0x, else decimal.
+  /// A number as kexec-tools takes it: hexadecimal behind 0x, octal behind 0, else decimal.
   private static func address(_ text: String, of option: String) throws(UsageError) -> UInt64 {
     let bytes = Array(text.utf8)
     let isHexadecimal = bytes.starts(with: "0x".utf8) || bytes.starts(with: "0X".utf8)
+    let isOctal = !isHexadecimal && bytes.count > 1 && bytes.first == UInt8(ascii: "0")
     let digits = bytes.dropFirst(isHexadecimal ? 2 : 0)
     // UInt64's own parser also takes a sign.
     guard let first = digits.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-"),
-      let value = UInt64(String(decoding: digits, as: UTF8.self), radix: isHexadecimal ? 16 : 10)
+      let value = UInt64(
+        String(decoding: digits, as: UTF8.self), radix: isHexadecimal ? 16 : isOctal ? 8 : 10)
     else { throw .badAddress(option: option, value: text) }
     return value
   }
@@ -231,7 +292,7 @@ private struct ParsedOptions {
   var values: [String] = []
   var operands: [String] = []
 
-  init(_ arguments: [String]) throws(UsageError) {
+  init(_ arguments: [String], as caller: Caller) throws(UsageError) {
     // getopt permutes its argument vector and wants it NULL-terminated, as main's is.
     // Sound: every index below is one of the vector's `words.count + 1` elements, and every string
     // in it is NUL-terminated and lives until the `defer`.
@@ -249,6 +310,9 @@ private struct ParsedOptions {
     var long: [linux_option] = unsafe []
     var short = ""
     for option in CommandOption.all {
+      // kexec-tools lets options be abbreviated: what only Baton has must be written out then, or it
+      // would make an abbreviation ambiguous that is none.
+      if caller == .kexec, !option.isOfKexecTools, !option.isWrittenOut(in: arguments) { continue }
       for name in option.long {
         // Sound: a static string is NUL-terminated and lives for ever.
         unsafe long.append(
@@ -256,7 +320,10 @@ private struct ParsedOptions {
             name: UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
             has_argument: option.argument == nil ? 0 : 1, value: option.name.rawValue))
       }
-      if let letter = option.short { short += String(letter) }
+      if let letter = option.short {
+        short += String(letter)
+        if option.argument != nil { short += ":" }
+      }
     }
     linux_getopt_begin()
     defer { linux_getopt_end() }
@@ -278,6 +345,8 @@ private struct ParsedOptions {
       } else {
         values.append("")
       }
+      // What stands behind these is not looked at.
+      if [.help, .version, .printCrashKernelSize].contains(name) { return }
     }
     for index in Int(linux_option_index())..<words.count {
       if let operand = unsafe vector[index] { operands.append(unsafe String(cString: operand)) }

@@ -34,7 +34,7 @@ extension LoadCommand {
     let given = try givenTree(file.deviceTree)
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
-      console: invocation.console)
+      console: try console())
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(
       header, path: imagePath, for: .crash, on: machine, system)

@@ -1,5 +1,6 @@
 import BootDigests
 import BootFormats
+import HardwareDescription
 import KexecRelocation
 import LinuxHost
 import PhysicalMemory
@@ -13,13 +14,14 @@ struct LoadCommand<System: LinuxSystem> {
   func run() throws(BatonError) {
     if invocation.slot == .crash { return try loadCrashKernel() }
     if invocation.route == .file { return try loadByFile(because: "--via=file") }
-    if invocation.route == nil, KernelFlags.isLockedDown(system) {
+    if invocation.route == nil, mayLoadByFile, KernelFlags.isLockedDown(system) {
       return try loadByFile(because: "this kernel is locked down")
     }
     if !invocation.isDryRun { try LoadPermission.require(byFile: false, system) }
     do throws(BatonError) {
       try loadWithStage(avoidingCrashRegion: nil)
     } catch {
+      if case .file(Invocation.retainedInitrd, .noSuchFile) = error { throw .initrdNotRetained }
       guard invocation.route == nil else { throw error }
       switch error {
       case .stagedLoad(.crash, _), .staging(.recordUnwritable):
@@ -32,9 +34,13 @@ struct LoadCommand<System: LinuxSystem> {
     }
   }
 
+  private var mayLoadByFile: Bool { invocation.systemCall != .memory }
+
   /// The last way, where the kernel has no `kexec_load(2)`.
   private func loadWithoutStage(after error: BatonError) throws(BatonError) {
-    guard case .load(.noSuchSystemCall) = error, invocation.stageOption == nil else { throw error }
+    guard case .load(.noSuchSystemCall) = error, mayLoadByFile, invocation.stageOption == nil else {
+      throw error
+    }
     do throws(BatonError) {
       try loadByFile(because: "this kernel was built without kexec_load")
     } catch {
@@ -83,7 +89,7 @@ struct LoadCommand<System: LinuxSystem> {
     let given = try givenTree(file.deviceTree)
     let machine = try Machine(
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
-      console: invocation.console)
+      console: try console())
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(
       header, path: imagePath, for: .normal, on: machine, system)
@@ -213,6 +219,12 @@ struct LoadCommand<System: LinuxSystem> {
     invocation.deviceTree ?? imagePath + ": device tree"
   }
 
+  func console() throws(BatonError) -> ConsoleSpecification? {
+    guard let name = invocation.serial else { return invocation.console }
+    guard let console = SerialConsole.named(name, system) else { throw .serial(name) }
+    return console
+  }
+
   /// The kernel's file, taken apart and decompressed.
   func openKernel() throws(BatonError) -> KernelFile {
     // Loading copies what was decompressed, so that no more than half of the memory can serve.
@@ -221,7 +233,7 @@ struct LoadCommand<System: LinuxSystem> {
       limit: (system.availableMemory ?? Self.unknownMemory) / 2,
       digestImplementation: digestImplementation)
     do throws(BatonError) {
-      return try KernelFile(try map(imagePath), path: imagePath, reading)
+      return try KernelFile(try mapImage(imagePath), path: imagePath, reading)
     } catch {
       // As U-Boot's bootm has it: IMAGE#CONFIGURATION, where no file is called so.
       guard case .file(_, .noSuchFile) = error, invocation.configuration == nil,
@@ -230,12 +242,23 @@ struct LoadCommand<System: LinuxSystem> {
       var reading = reading
       reading.configuration = String(imagePath[imagePath.utf8.index(after: mark)...])
       let path = String(imagePath[..<mark])
-      return try KernelFile(try map(path), path: path, reading)
+      return try KernelFile(try mapImage(path), path: path, reading)
     }
   }
 
   /// In bytes: what is taken to be free where the kernel does not tell.
   private static var unknownMemory: UInt64 { 2 << 30 }
+
+  /// The image's file, held to `--type`.
+  private func mapImage(_ path: String) throws(BatonError) -> MappedFile {
+    let file = try map(path)
+    if let type = invocation.type,
+      !type.includes(file.withBytes { FileFormat(recognizing: $0) })
+    {
+      throw .wrongType(path, type)
+    }
+    return file
+  }
 
   func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }

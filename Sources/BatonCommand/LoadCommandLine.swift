@@ -22,8 +22,9 @@ enum LoadCommandLine {
         throw .commandLineUnreadable(error)
       }
       while let last = line.last, last == 0 || last == 0x0A || last == 0x20 { line.removeLast() }
-      line = words(of: line, without: "BOOT_IMAGE=")
-      if invocation.slot == .crash { line = words(of: line, without: "crashkernel=") }
+      line = without("BOOT_IMAGE=", line)
+      // The crash kernel has but what was reserved.
+      if invocation.slot == .crash { line = without("crashkernel=", line) }
     }
     if let appended = invocation.commandLine {
       if !line.isEmpty, !appended.isEmpty { line.append(0x20) }
@@ -33,10 +34,11 @@ enum LoadCommandLine {
     return isGiven || image != nil ? line : nil
   }
 
-  /// The line without the words that set a parameter of the running kernel's alone.
-  private static func words(of line: [UInt8], without parameter: String) -> [UInt8] {
+  /// The line without the words that begin so: a boot loader's, which say what it has started, are
+  /// not true of what is started this time.
+  private static func without(_ beginning: String, _ line: [UInt8]) -> [UInt8] {
     // Empty words are kept: in a quoted value, two spaces are two.
     let words = line.split(separator: 0x20, omittingEmptySubsequences: false)
-    return Array(words.filter { !$0.starts(with: parameter.utf8) }.joined(separator: [0x20]))
+    return Array(words.filter { !$0.starts(with: beginning.utf8) }.joined(separator: [0x20]))
   }
 }

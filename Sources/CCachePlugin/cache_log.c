@@ -56,6 +56,7 @@
 // code that runs at its own physical address, by one offset in Linux's linear map, and otherwise by
 // the last store to the same page.
 #include "../CBatonArm64/include/handoff_block.h"
+#include "../CBatonArm64/include/stage_header.h"
 #include "../CLabPlugin/qemu_plugin_api.h"
 
 #include <inttypes.h>
@@ -501,7 +502,8 @@ static void kernel_entered(unsigned vcpu, void *userdata) {
   uint64_t pc = ((const place_t *)userdata)->pc;
   require_synchronized(&cpus[vcpu], ~0u, pc);
   if (cpus[vcpu].tlb != EFFECTIVE) violation_of_none(TLB, pc);
-  uint64_t block = stage_base + guest_word(stage_base + 20, 4);
+  uint64_t block =
+    stage_base + guest_word(stage_base + offsetof(struct baton_stage_header, block_offset), 4);
   uint64_t pieces = block + offsetof(struct baton_handoff_block, pieces);
   uint64_t offset = guest_word(pieces + offsetof(struct baton_array, offset), 4);
   uint64_t count = guest_word(pieces + offsetof(struct baton_array, count), 4);

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -66,6 +69,18 @@ long linux_map(int descriptor, size_t size, int reserve, void **address) {
     if (!reserve) flags |= MAP_NORESERVE;
     int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
     void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
+    if (mapped == MAP_FAILED && errno == ENODEV && descriptor >= 0) {
+        // What the kernel shows as a file without being able to map it: read into memory.
+        mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (size_t filled = 0; mapped != MAP_FAILED && filled < size;) {
+            long count = linux_read(descriptor, (char *)mapped + filled, size - filled);
+            if (count <= 0) {
+                munmap(mapped, size);
+                return count < 0 ? count : -EIO;
+            }
+            filled += (size_t)count;
+        }
+    }
     if (mapped == MAP_FAILED) return -errno;
     *address = mapped;
     return 0;
@@ -88,6 +103,42 @@ long linux_reboot_kexec(void) {
 }
 
 void linux_sync(void) { sync(); }
+
+long linux_interfaces_down(void) {
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    // A kernel without IPv4 has another family for such questions.
+    if (descriptor < 0) descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return errno == ENOSYS ? 0 : -errno;
+    struct if_nameindex *list = if_nameindex();
+    long status = list ? 0 : -errno;
+    for (int shapers = 1; list && shapers >= 0; shapers--) {
+        for (struct if_nameindex *entry = list; entry->if_index; entry++) {
+            if ((strncmp(entry->if_name, "shaper", 6) == 0) != shapers) continue;
+            if (strcmp(entry->if_name, "lo") == 0) continue;
+            struct ifreq request = {0};
+            strncpy(request.ifr_name, entry->if_name, sizeof request.ifr_name - 1);
+            if (ioctl(descriptor, SIOCGIFFLAGS, &request) == 0) {
+                request.ifr_flags &= ~IFF_UP;
+                if (ioctl(descriptor, SIOCSIFFLAGS, &request) == 0) continue;
+            }
+            if (status == 0) status = -errno;
+        }
+    }
+    if (list) if_freenameindex(list);
+    close(descriptor);
+    return status;
+}
+
+long linux_exec_shutdown(void) {
+    static const char *const paths[] = {"/sbin/shutdown", "/usr/sbin/shutdown", "/bin/shutdown"};
+    char *arguments[] = {"shutdown", "-r", "now", NULL};
+    int error = ENOENT;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        execv(paths[i], arguments);
+        if (errno != ENOENT) error = errno;
+    }
+    return -error;
+}
 
 long linux_replace_file(const char *path, const void *content, size_t size) {
     char name[4096];

@@ -1,3 +1,4 @@
+import ArmTranslation
 import BootDigests
 import CBatonArm64
 import PhysicalMemory
@@ -160,10 +161,9 @@ public struct HandoffBlock: Sendable {
     words.reserveCapacity(size / MemoryLayout<UInt64>.size)
     HandoffBlock.append(header, to: &words)
     for extent in extents {
-      HandoffBlock.append(
-        baton_extent(
-          source: extent.source.start.rawValue, destination: extent.destination.start.rawValue,
-          size: extent.size), to: &words)
+      words.append(extent.sourceStart)
+      words.append(extent.destinationStart)
+      words.append(extent.size)
     }
     for piece in pieces {
       var encoded = baton_piece()
@@ -191,8 +191,8 @@ public struct HandoffBlock: Sendable {
   private static func encode(_ translation: Translation?) -> baton_translation {
     guard let translation else { return baton_translation() }
     return baton_translation(
-      root: translation.root.rawValue, tcr: translation.tcr, mair: translation.mair,
-      upper: translation.upperRoot?.rawValue ?? 0)
+      root: translation.root.baseAddressField, tcr: translation.tcr, mair: translation.mair,
+      upper: translation.upperRoot?.baseAddressField ?? 0)
   }
 
   private static func append<Value: BitwiseCopyable>(_ value: Value, to words: inout [UInt64]) {

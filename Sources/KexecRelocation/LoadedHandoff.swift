@@ -80,7 +80,7 @@ public struct LoadedHandoff<Memory: ReadableMemory> {
       let tables = PhysicalRange(
         start: PhysicalAddress(block.header.tables), size: block.header.table_size),
       let blockRange = PhysicalRange(start: blockAddress, size: UInt64(block.header.size))
-    else { throw .root(ttbr0: ttbr0) }
+    else { throw .root(ttbr: ttbr0) }
     let walker = try TableWalker(
       regime: regime, tcr: tcr, mair: mair, ttbr0: ttbr0,
       memory: Tables(range: tables, memory: memory))

@@ -42,6 +42,10 @@ public struct Handoff: Sendable {
   /// Bytes of a file in the lab's own initial file system that the second userland compares with
   /// its digest.
   public var ballast = 0
+  /// Shell commands that the first kernel's userland executes before it loads, the second's once it is
+  /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
+  public var firstCommands = ""
+  public var secondCommands = ""
   /// What the machine is like; the scenario sets what it boots.
   public var machine = Machine()
   /// Set anew for each handoff, on the second kernel's command line: proof that the second kernel
@@ -94,15 +98,19 @@ public struct Handoff: Sendable {
       var tools = tool == .baton ? Array(files.prefix(1)) : []
       if crashReservation != nil { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
-        busybox: busybox, files: tools, ballast: ballast,
-        script: crashReservation == nil ? "" : Userland.examination)
+        busybox: busybox, files: tools + (try modules(of: secondKernel)),
+        commands: mounting + secondCommands
+          + (crashReservation == nil ? "" : Userland.examination), ballast: ballast)
     }
     var kernel = try HostFile.bytes(of: secondKernel)
     // Bit 3 of the flags in an arm64 Image's header (booting.rst): any 2 MiB boundary will do.
     if kernelMustLieLow { kernel[24] &= ~8 }
     files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
-    let image = try Userland.first(busybox: busybox, files: files, load: load, execute: execute)
+    files += try modules(of: firstKernel)
+    let image = try Userland.first(
+      busybox: busybox, files: files, commands: mounting + firstCommands, load: load,
+      execute: execute)
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
     machine.kernel = firstKernel
@@ -121,6 +129,23 @@ public struct Handoff: Sendable {
     var files = [("bin/kexec", try HostFile.bytes(of: folder + "/kexec"))]
     for library in try HostFile.names(in: folder + "/lib") {
       files.append(("lib/" + library, try HostFile.bytes(of: folder + "/lib/" + library)))
+    }
+    return files
+  }
+
+  /// What mounts the disk, where the machine has one.
+  private var mounting: String { machine.disk == nil ? "" : Userland.mountingDisk }
+
+  /// The modules that a disk takes, as they lie beside one of the lab's kernels.
+  private func modules(
+    of kernel: String
+  ) throws(LabError) -> [(path: String, contents: [UInt8])] {
+    guard machine.disk != nil, let slash = kernel.lastIndex(of: "/") else { return [] }
+    let folder = String(kernel[..<slash]) + "/modules/"
+    var files: [(path: String, contents: [UInt8])] = []
+    // What is missing is built in.
+    for name in Userland.diskModules where HostFile.exists(folder + name + ".ko") {
+      files.append(("lab/modules/" + name + ".ko", try HostFile.bytes(of: folder + name + ".ko")))
     }
     return files
   }

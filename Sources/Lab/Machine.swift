@@ -60,6 +60,9 @@ public struct Machine: Sendable {
   public var commandLine = ""
   /// The first kernel's device tree, where it is not QEMU's own.
   public var deviceTree: String?
+  /// The image of a disk, which outlives the guest: /dev/vda where the guest has loaded the modules
+  /// that it takes.
+  public var disk: String?
   /// The lab's plugin, where guest instructions are to be counted.
   public var plugin: Plugin?
   /// A saved guest to resume instead of booting.
@@ -104,6 +107,12 @@ public struct Machine: Sendable {
     if let kernel {
       let words = board.consoleArguments + (commandLine.isEmpty ? "" : " " + commandLine)
       result += ["-kernel", kernel, "-append", words]
+    }
+    if let disk {
+      result += [
+        "-drive", "if=none,id=disk,format=raw,cache=unsafe,file=" + disk,
+        "-device", "virtio-blk-device,drive=disk",
+      ]
     }
     if let deviceTree { result += ["-dtb", deviceTree] }
     if let initrd { result += ["-initrd", initrd] }

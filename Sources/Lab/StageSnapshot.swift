@@ -1,4 +1,3 @@
-import Dispatch
 import PhysicalMemory
 import Synchronization
 
@@ -34,44 +33,17 @@ public struct StageSnapshot: Sendable {
     var booting = try await handoff.prepare(in: directory, workspace)
     booting.debugSocket = directory + "/debug"
     let state = directory + "/state"
-    let socket = directory + "/debug"
-    let console = HandoffConsole(ownUserland: handoff.secondInitrd != nil) { _ in }
-    let loaded = AsyncStream.makeStream(of: Guest.self)
     let level = Mutex<Int?>(nil)
-    let run = try await booting.run(
-      debugger: {
-        for await guest in loaded.stream {
-          guard let entry = PlanListing(console.seen.loadLines).entry else {
-            throw LabError.malformed(what: "the plan: no entry in it", line: "")
-          }
-          let found = try await DebugStub.withConnection(to: socket) { stub in
-            // The guest is stopped: what is typed now waits for it.
-            let typed = DispatchSemaphore(value: 0)
-            Task {
-              try? await guest.send("\n")
-              typed.signal()
-            }
-            typed.wait()
-            try stub.run(to: entry)
-            let level = try stub.exceptionLevel()
-            try stub.save(to: state)
-            return level
-          }
-          level.withLock { $0 = found }
-          await guest.end()
-        }
-      },
-      line: { line, guest in
-        switch console.read(line) {
-        case .nothing: break
-        case .type: loaded.continuation.yield(guest)
-        case .end: await guest.end()
-        }
-      })
+    let (run, seen) = try await handoff.run(booting) { stub, _ in
+      let found = try stub.exceptionLevel()
+      try stub.save(to: state)
+      level.withLock { $0 = found }
+      return .ends
+    }
     guard let level = level.withLock({ $0 }) else {
       throw run.failure("the stage was not entered")
     }
-    listing = PlanListing(console.seen.loadLines)
+    listing = PlanListing(seen.loadLines)
     self.level = level
     var machine = booting
     machine.kernel = nil

@@ -22,6 +22,19 @@ enum Userland {
 
     """
 
+  /// In the order in which they are loaded.
+  static let diskModules = ["virtio", "virtio_ring", "virtio_mmio", "virtio_blk"]
+
+  /// Mounts the machine's disk, an ext4 file system, where `baton -e` leaves its record.
+  static let mountingDisk = """
+    for module in \(diskModules.joined(separator: " ")); do
+      [ ! -e /lab/modules/$module.ko ] || busybox insmod /lab/modules/$module.ko
+    done
+    busybox mkdir -p /var/lib/baton
+    busybox mount -t ext4 /dev/vda /var/lib/baton || echo "lab: no disk"
+
+    """
+
   private static func base(busybox: String) throws(LabError) -> Initramfs {
     var image = Initramfs()
     for directory in ["dev", "proc", "sys", "lab"] { image.addDirectory(directory) }
@@ -29,10 +42,11 @@ enum Userland {
     return image
   }
 
-  /// The first kernel's: `files` beside busybox; loads with `load`, waits for a line on the
+  /// The first kernel's: `files` beside busybox; executes `commands`, loads with `load`, waits for a line on the
   /// console, so that the lab decides when, and hands over with `execute`.
   static func first(
-    busybox: String, files: [(path: String, contents: [UInt8])], load: String, execute: String
+    busybox: String, files: [(path: String, contents: [UInt8])], commands: String = "",
+    load: String, execute: String
   ) throws(LabError) -> Initramfs {
     var image = try base(busybox: busybox)
     for file in files { image.addFile(file.path, file.contents) }
@@ -42,6 +56,7 @@ enum Userland {
         """
         \(mounts)
         echo "\(first)"
+        \(commands)
         echo "\(loading)"
         \(load)
         echo "\(loaded)$?"
@@ -54,14 +69,14 @@ enum Userland {
     return image
   }
 
-  /// The second kernel's: says that it is there and what it was told, and switches the machine
-  /// off. Compressed, as distributions' are, but for `ballast`.
+  /// The second kernel's: says that it is there and what it was told, executes `commands`, and
+  /// switches the machine off. Compressed, as distributions' are, but for `ballast`.
   ///
   /// - Parameters:
   ///   - ballast: bytes of a file in an archive in front, which it compares with its digest.
-  ///   - script: what else it does.
   static func second(
-    busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int, script: String = ""
+    busybox: String, files: [(path: String, contents: [UInt8])], commands: String = "",
+    ballast: Int
   ) async throws -> [UInt8] {
     var image = try base(busybox: busybox)
     for file in files { image.addFile(file.path, file.contents) }
@@ -71,10 +86,10 @@ enum Userland {
         """
         \(mounts)
         echo "\(second)"
-        \(script)
         echo "\(commandLine)$(busybox cat /proc/cmdline)"
         [ ! -f /lab/ballast ] ||
           echo "\(Self.ballast)$(busybox sha256sum -c /lab/ballast.sha256)"
+        \(commands)
         busybox poweroff -f
 
         """.utf8))

@@ -72,6 +72,12 @@ public protocol LinuxSystem {
   /// `reboot(2)` with LINUX_REBOOT_CMD_KEXEC. Returns only where it fails.
   func rebootIntoLoadedKernel() -> Errno
 
+  /// Takes every network interface down but the loopback.
+  func takeInterfacesDown() throws(Errno)
+
+  /// Replaces this process by `shutdown -r now`. Returns only where it fails.
+  func replaceByShutdown() -> Errno
+
   /// Random bytes of the kernel's generator: getrandom(2).
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
 

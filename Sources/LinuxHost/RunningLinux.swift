@@ -128,6 +128,15 @@ public struct RunningLinux: LinuxSystem {
     Errno(failure: linux_reboot_kexec())
   }
 
+  public func takeInterfacesDown() throws(Errno) {
+    let status = linux_interfaces_down()
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public func replaceByShutdown() -> Errno {
+    Errno(failure: linux_exec_shutdown())
+  }
+
   public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let status = unsafe bytes.withUnsafeMutableBytes {

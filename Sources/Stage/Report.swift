@@ -172,9 +172,9 @@ struct Report {
     case .control(let tcr):
       console.write("impossible TCR ")
       console.write(hexadecimal: tcr)
-    case .root(let ttbr0):
-      console.write("impossible TTBR0 ")
-      console.write(hexadecimal: ttbr0)
+    case .root(let ttbr):
+      console.write("impossible TTBR ")
+      console.write(hexadecimal: ttbr)
     case .translation(let address, let level):
       write("no translation", address.rawValue, level, to: &console)
     case .addressSize(let address, let level):
@@ -195,6 +195,8 @@ struct Report {
     console.write(" at ")
     console.write(hexadecimal: address)
     console.write(", level ")
-    console.write(decimal: UInt64(level))
+    // The large format has a level -1.
+    if level < 0 { console.write("-") }
+    console.write(decimal: UInt64(level.magnitude))
   }
 }

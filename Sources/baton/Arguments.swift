@@ -9,3 +9,12 @@ func arguments(
   }
   return arguments
 }
+
+/// What the command was called as.
+func programName(
+  _ argc: Int32, _ argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+) -> String {
+  // Sound: as above. A caller may pass no name at all.
+  guard argc > 0, let name = unsafe argv[0] else { return "" }
+  return unsafe String(cString: name)
+}

@@ -8,5 +8,8 @@ public func main(
   argc: Int32, argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 ) -> Int32 {
   // Sound: these are what main was given.
-  unsafe Baton.run(arguments(argc, argv), system: RunningLinux()).rawValue
+  switch Caller(programName: unsafe programName(argc, argv)) {
+  case .baton: unsafe Baton.run(arguments(argc, argv), system: RunningLinux()).rawValue
+  case .kexec: unsafe Baton.runAsKexec(arguments(argc, argv), system: RunningLinux())
+  }
 }

@@ -108,9 +108,46 @@ struct DescriptorTests {
     ).control
     #expect(control.tcr == tcr)
     #expect(control.mair == 0x04FF)
-    // PARange 48 bits, 52 bits (cut down), with other fields of the register around it.
+    // PARange 48 bits; 52 and 56 bits (cut down to what the format has), with other fields of the
+    // register around it.
     #expect(regime.tcr(tcr, mmfr0: 0x1122_3345) == filledIn)
-    #expect(regime.tcr(tcr, mmfr0: 0x1122_3346) == filledIn)
+    let bit: UInt64 = regime == .el2 ? 1 << 16 : 1 << 32
+    let most = granule == .size64K ? filledIn + bit : filledIn
+    #expect(regime.tcr(tcr, mmfr0: 0x1122_3346) == most)
+    #expect(regime.tcr(tcr, mmfr0: 0x1122_3347) == most)
     #expect(regime.tcr(filledIn, mmfr0: 0) == tcr)
+  }
+
+  @Test(
+    arguments: [
+      // Both ranges: T0SZ 32, T1SZ 31, the same attributes for both; DS but with 64 KiB pages.
+      (.el1, .size4K, .bits48, 0xB51F_3520), (.el1, .size16K, .bits48, 0x751F_B520),
+      (.el2Host, .size64K, .bits48, 0xF51F_7520),
+      (.el1, .size4K, .bits52, 0x0800_0000_B51F_3520),
+      (.el2Host, .size16K, .bits52, 0x0800_0000_751F_B520),
+      (.el1, .size64K, .bits52, 0xF51F_7520),
+    ] as [(TranslationRegime, Granule, AddressFormat, UInt64)])
+  func theControlRegisterOfTwoRanges(
+    regime: TranslationRegime, granule: Granule, format: AddressFormat, tcr: UInt64
+  ) throws {
+    let ram = PhysicalRange(PhysicalAddress(0x4000_0000), upTo: PhysicalAddress(0xC000_0000))
+    let lower = try Machine(regime: regime, granule: granule, format: format)
+      .tables(of: [Mapping(ram, as: .data)])
+    let upper = try Machine(regime: regime, granule: granule, format: format, range: .upper)
+      .tables(of: [Mapping(ram, at: VirtualAddress(0xFFFF_FFFF_8000_0000 - 1 << 32), as: .data)])
+    let control = lower.control(with: upper)
+    #expect(upper.control.t1sz == 31)
+    #expect(control.tcr == tcr)
+    // The upper alone: EPD0 instead of EPD1.
+    #expect(upper.control.tcr & 1 << 7 != 0 && upper.control.tcr & 1 << 23 == 0)
+  }
+
+  @Test func theLargeFormatsBitInEL2sOwnRegister() throws {
+    let ram = PhysicalRange(PhysicalAddress(0x4000_0000), upTo: PhysicalAddress(0xC000_0000))
+    let control = try Machine(regime: .el2, granule: .size4K, format: .bits52).tables(
+      of: [Mapping(ram, as: .data)]
+    ).control
+    #expect(control.tcr == 0x1_8080_3520)
+    #expect(TranslationRegime.el2.tcr(control.tcr, mmfr0: 0b0110) == 0x1_8086_3520)
   }
 }

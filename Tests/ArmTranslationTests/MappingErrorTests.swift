@@ -41,6 +41,34 @@ struct MappingErrorTests {
     }
   }
 
+  @Test func anAddressOfMoreThanFiftyTwoBitsIsRefused() throws {
+    let top: UInt64 = 1 << 52
+    var tables = TranslationTables(regime: .el1, granule: .size4K, format: .bits52)
+    try tables.map(Mapping(range(top - 0x1000, top), as: .data))
+    #expect(tables.pageCount == 5)
+    let physical = Mapping(range(top - 0x1000, top + 0x1000), at: VirtualAddress(0), as: .data)
+    #expect(throws: MappingError.beyondPhysicalAddressSize(physical, bits: 52)) {
+      try tables.map(physical)
+    }
+  }
+
+  @Test func theUpperRangeReachesFromItsBottomToTheLastPageButOne() throws {
+    for format in AddressFormat.allCases {
+      let bottom: UInt64 = 0 &- 1 << UInt64(format.bits)
+      for start in [bottom - 0x1000, 0x1000, UInt64.max - 0xFFF] {
+        var tables = TranslationTables(
+          regime: .el2Host, granule: .size4K, format: format, range: .upper)
+        let outside = Mapping(range(0x1000, 0x2000), at: VirtualAddress(start), as: .data)
+        #expect(throws: MappingError.beyondVirtualAddressSize(outside, bits: format.bits)) {
+          try tables.map(outside)
+        }
+        try tables.map(Mapping(range(0x1000, 0x2000), at: VirtualAddress(bottom), as: .data))
+        try tables.map(
+          Mapping(range(0x1000, 0x2000), at: VirtualAddress(.max - 0x1FFF), as: .data))
+      }
+    }
+  }
+
   @Test func noTwoMappingsShareAPage() throws {
     let first = Mapping(range(0x4000, 0x8000), as: .data)
     for (start, end) in [(0x4000, 0x8000), (0x7000, 0x9000), (0x3000, 0x5000), (0x1000, 0xA000)]

@@ -180,16 +180,88 @@ struct TableWalkerTests {
       0x2_80A0_35A0,  // EPD0
       0x2_80A0_350F,  // T0SZ 15
       0x2_80A0_3528,  // T0SZ 40
-      0x0800_0002_80A0_3520,  // DS
+      0x7_80A0_3520,  // 56-bit physical addresses
+      0x0800_0007_80A0_3520,  // with DS, too
+      0x0800_0006_80A0_350B,  // DS, T0SZ 11
+      0x6_C0A0_750B,  // 64 KiB pages, T0SZ 11
+      0x0800_0006_C0A0_7520,  // 64 KiB pages have no DS
     ] as [UInt64])
   func controlValuesThatNoWalkCanStartFromAreRefused(tcr: UInt64) throws {
     #expect(throws: TranslationFault.control(tcr: tcr)) { try walker(tcr: tcr, over: [:]) }
   }
 
+  @Test func theUpperRangeHasFieldsOfItsOwn() throws {
+    // T1SZ 32, TG1 4 KiB, EPD0; T0SZ and TG0 are nonsense.
+    let tcr: UInt64 = 0x2_B520_C0BF
+    let words = path(0x0060_0001_2345_6703)
+    func upper(_ tcr: UInt64, _ regime: TranslationRegime = .el1) throws -> TableWalker<
+      HandMadeTables
+    > {
+      try TableWalker(
+        regime: regime, tcr: tcr, mair: 0x04FF, ttbr1: 0x1000, memory: HandMadeTables(words: words))
+    }
+    let walker = try upper(tcr)
+    let address = VirtualAddress(0xFFFF_FFFF_4020_1234)
+    #expect(try walker.translate(address).physicalAddress == PhysicalAddress(0x1_2345_6234))
+    for outside: UInt64 in [0x4020_1234, 0xFFFF_FFFE_4020_1234, 0x7FFF_FFFF_4020_1234] {
+      #expect(throws: TranslationFault.translation(VirtualAddress(outside), level: 1)) {
+        try walker.translate(VirtualAddress(outside))
+      }
+    }
+    for bad in [tcr | 1 << 23, tcr & ~(0b11 << 30), tcr & ~(0b11_1111 << 16)] {
+      #expect(throws: TranslationFault.control(tcr: bad)) { try upper(bad) }
+    }
+    #expect(throws: TranslationFault.control(tcr: tcr)) { try upper(tcr, .el2) }
+  }
+
+  @Test func addressesOfFiftyTwoBitsAreInTheirPlaces() throws {
+    // DS, T0SZ 12, 4 KiB: five levels. The root is at bit 51, and [51:48] of it in TTBR0's [5:2].
+    let root: UInt64 = 0x8_0000_0000_1000
+    let words: [UInt64: UInt64] = [
+      root + 8 * 15: 0x0000_0000_0000_2303,  // table at 0xC_0000_0000_2000: [51:50] in [9:8]
+      0xC_0000_0000_2008: 0x0001_0000_0000_3003, 0x1_0000_0000_3008: 0x4003,
+      0x4008: 0x5003, 0x5008: 0x0062_FFFF_FFFF_F703,
+    ]
+    let walker = try walker(
+      tcr: 0x0800_0006_80A0_350C, ttbr0: 0x1020, over: words)
+    let virtual = VirtualAddress(0xF_0080_4020_1234)
+    let found = try walker.translate(virtual)
+    // [51:50] = 0b11, [49:48] = 0b10; shareability is TCR's.
+    #expect(found.physicalAddress == PhysicalAddress(0xE_FFFF_FFFF_F234))
+    #expect(found.shareability == 0b11 && found.kind == .data)
+    #expect(throws: TranslationFault.translation(VirtualAddress(1 << 52), level: -1)) {
+      try walker.translate(VirtualAddress(1 << 52))
+    }
+
+    // 64 KiB: [51:48] in [15:12], no DS.
+    let large = try self.walker(
+      tcr: 0x6_C0A0_7520, ttbr0: 0x1_0000 | 0xF << 2,
+      over: [0xF_0000_0001_0008: 0x0001_A003, 0xA_0000_0001_0010: 0x0060_0000_0002_5703])
+    #expect(
+      try large.translate(VirtualAddress(0x2002_1234)).physicalAddress
+        == PhysicalAddress(0x5_0000_0002_1234))
+  }
+
+  @Test func blocksOfTheLargeFormatAreItsOwn() throws {
+    // With DS, 512 GiB at level 0 of 4 KiB pages and 64 GiB at level 1 of 16 KiB pages; with 64 KiB
+    // pages and 52 bits, 4 TiB at level 1.
+    for (tcr, large, level) in [
+      (0x5_80A0_3510, 0x0800_0005_80A0_3510, 0), (0x5_40A0_B518, 0x0800_0005_40A0_B518, 1),
+      (0x5_C0A0_7511, 0x6_C0A0_7511, 1),
+    ] as [(UInt64, UInt64, Int)] {
+      let words: [UInt64: UInt64] = [0x1_0000: 0x0060_0000_0000_0401]
+      #expect(throws: TranslationFault.translation(address, level: level)) {
+        try walker(tcr: tcr, ttbr0: 0x1_0000, over: words).translate(address)
+      }
+      let found = try walker(tcr: large, ttbr0: 0x1_0000, over: words).translate(address)
+      #expect(found.level == level && found.physicalAddress.rawValue == address.rawValue)
+    }
+  }
+
   @Test func aRootMustBeAlignedToItsTableAndInReach() throws {
     // 32 bits at level 1: four entries, so the least alignment, 64 bytes.
-    #expect(throws: TranslationFault.root(ttbr0: 0x1020)) { try walker(ttbr0: 0x1020, over: [:]) }
-    #expect(throws: TranslationFault.root(ttbr0: 0x100_0000_0000)) {
+    #expect(throws: TranslationFault.root(ttbr: 0x1020)) { try walker(ttbr0: 0x1020, over: [:]) }
+    #expect(throws: TranslationFault.root(ttbr: 0x100_0000_0000)) {
       try walker(ttbr0: 0x100_0000_0000, over: [:])
     }
     // ASID and CnP are no part of the address.

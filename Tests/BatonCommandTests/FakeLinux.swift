@@ -9,7 +9,9 @@ final class FakeLinux: LinuxSystem {
     case kexecFileLoad(kernel: String, initrd: String?, commandLine: String)
     case kexecFileUnload
     case sync
+    case interfacesDown
     case reboot
+    case shutdown
   }
 
   struct Segment: Equatable {
@@ -27,6 +29,7 @@ final class FakeLinux: LinuxSystem {
   /// What loading this slot fails with; unloading it works.
   var slotFailures: [KexecSlot: Errno] = [:]
   var kexecFileLoadFailure: Errno?
+  var interfaceFailure: Errno?
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
   var counter: UInt64 = 0x1000
@@ -145,6 +148,16 @@ final class FakeLinux: LinuxSystem {
     onReboot(self)
     effects.append(.reboot)
     return rebootFailure
+  }
+
+  func takeInterfacesDown() throws(Errno) {
+    effects.append(.interfacesDown)
+    if let interfaceFailure { throw interfaceFailure }
+  }
+
+  func replaceByShutdown() -> Errno {
+    effects.append(.shutdown)
+    return .noSuchFile
   }
 
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {

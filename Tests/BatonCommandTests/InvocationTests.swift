@@ -42,16 +42,18 @@ import Testing
   @Test func `Every long option stands for its short one`() throws {
     for option in CommandOption.all {
       guard let short = option.short, option.name != .load else { continue }
+      let value = option.name == .type ? ["Image"] : []
+      let beside: [String] =
+        switch option.name {
+        case .noInterfacesDown, .noSync: ["-e"]
+        case .execute, .unload, .status, .version, .help: []
+        case .force, .loadPanic: ["I"]
+        default: ["-l", "I"]
+        }
       for long in option.long {
-        let image: [String] =
-          switch option.name {
-          case .noChecks, .debug, .quiet: ["-l", "I"]
-          case .loadPanic: ["I"]
-          default: []
-          }
         #expect(
-          try Invocation(parsing: image + ["-" + String(short)])
-            == Invocation(parsing: image + ["--" + String(long)]))
+          try Invocation(parsing: beside + ["-" + String(short)] + value)
+            == Invocation(parsing: beside + ["--" + String(long)] + value))
       }
     }
   }
@@ -71,8 +73,19 @@ import Testing
   }
 
   @Test(arguments: [
-    (["-e", "-u"], UsageError.severalActions), (["-l", "I", "-e"], .severalActions),
-    (["-S", "-e"], .severalActions), ([], .noAction), (["I"], .noAction), (["-d"], .noAction),
+    (["-e", "-u"], UsageError.severalActions), (["-l", "I", "-u"], .severalActions),
+    (["-S", "-e"], .severalActions), (["-p", "I", "-e"], .severalActions),
+    (["-p", "I", "-l"], .severalActions), (["-p", "I", "-f"], .severalActions),
+    (["-p"], .noImage), (["-f"], .noImage), (["-le"], .noImage),
+    (["-pu", "I"], .unexpectedArgument("I")),
+    (["-l", "I", "-x"], .onlyWithExecute("--no-ifdown")),
+    (["-S", "-y"], .onlyWithExecute("--no-sync")),
+    (["-l", "I", "--initrd=R", "--reuseinitrd"], .contradiction("--initrd", "--reuseinitrd")),
+    (["-l", "I", "--console=none", "--serial=ttyS0"], .contradiction("--console", "--serial")),
+    (["-l", "I", "-t", "bzImage"], .badValue(option: "--type", value: "bzImage")),
+    (["-e", "--serial=ttyAMA0"], .onlyWithLoad("--serial")),
+    (["-l", "I", "--mem-min=089"], .badAddress(option: "--mem-min", value: "089")),
+    ([], .noAction), (["I"], .noAction), (["-d"], .noAction),
     (["--initrd=R"], .noAction), (["-l"], .noImage), (["-l", "--initrd", "R"], .noImage),
     (["-l", "I", "J"], .unexpectedArgument("J")), (["-e", "I"], .unexpectedArgument("I")),
     (["-e", "--initrd=R"], .onlyWithLoad("--initrd")),
@@ -80,7 +93,7 @@ import Testing
     (["-S", "--dry-run"], .onlyWithLoad("--dry-run")),
     (["-e", "--append=x"], .onlyWithLoad("--append")),
     (["-e", "--reuse-cmdline"], .onlyWithLoad("--reuse-cmdline")),
-    (["-e", "--dtb=D"], .onlyWithLoad("--dtb")), (["-x"], .unknownOption("-x")),
+    (["-e", "--dtb=D"], .onlyWithLoad("--dtb")), (["-w"], .unknownOption("-w")),
     (["--frobnicate"], .unknownOption("--frobnicate")), (["-é"], .unknownOption("-\u{FFFD}")),
     (["I", "-l", "-é"], .unknownOption("-\u{FFFD}")), (["--d"], .unknownOption("--d")),
     (["-e", "--on-failure=halt"], .onlyWithLoad("--on-failure")),

@@ -140,7 +140,7 @@ import Testing
   @Test func `A start that the kernel refuses is not asked for later`() throws {
     let linux = try loadedMachine()
     #expect(Baton.run(["-e"], system: linux) == .systemCall)
-    #expect(linux.effects.suffix(2) == [.sync, .reboot])
+    #expect(linux.effects.suffix(3) == [.sync, .interfacesDown, .reboot])
     #expect(linux.files[Self.last] == nil)
   }
 
@@ -249,7 +249,7 @@ import Testing
     let linux = try loadedMachine()
     linux.fileFailures[Self.last] = .ioError
     _ = Baton.run(["-e"], system: linux)
-    #expect(linux.effects.suffix(2) == [.sync, .reboot])
+    #expect(linux.effects.suffix(3) == [.sync, .interfacesDown, .reboot])
     #expect(linux.complaints.contains("warning: /var/lib/baton/last.json"))
   }
 

@@ -9,7 +9,7 @@ import Testing
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
     // A reboot that succeeds does not return: in a test it always fails.
     #expect(Baton.run(["-e"], system: linux) == .systemCall)
-    #expect(linux.effects == [.sync, .reboot])
+    #expect(linux.effects == [.sync, .interfacesDown, .reboot])
     #expect(linux.complaints.contains("reboot: Invalid argument"))
   }
 
@@ -33,7 +33,7 @@ import Testing
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
     linux.files["/proc/sys/kernel/kexec_load_disabled"] = Array("1\n".utf8)
     _ = Baton.run(["-e"], system: linux)
-    #expect(linux.effects == [.sync, .reboot])
+    #expect(linux.effects == [.sync, .interfacesDown, .reboot])
   }
 
   @Test func `Unloading gives the kernel no segments`() throws {

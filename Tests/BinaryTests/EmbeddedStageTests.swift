@@ -73,7 +73,7 @@ struct EmbeddedStageTests {
   @Test(
     "The two C libraries' getopt_long and errors come to the same words",
     arguments: [
-      ["--help"], ["-S"], [], ["-x"], ["-l"], ["--frobnicate"], ["-l", "I", "--append"],
+      ["--help"], ["-S"], [], ["-x"], ["-l"], ["--frobnicate"], ["-w"], ["-l", "I", "--append"],
       ["I", "-l", "-d", "--append"], ["-e", "--exec=1"], ["--d"], ["-lx", "I"], ["-é"],
       ["I", "-l", "-é"], ["-l", "--init=R", "J", "K"], ["-e", "-u"],
       ["-l", "I", "--on-failure=explode"], ["/none", "--load", "--dry-run"],

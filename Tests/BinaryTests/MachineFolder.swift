@@ -145,6 +145,10 @@ final class FolderLinux: LinuxSystem {
 
   func rebootIntoLoadedKernel() -> Errno { .noSuchSystemCall }
 
+  func takeInterfacesDown() throws(Errno) {}
+
+  func replaceByShutdown() -> Errno { .noSuchFile }
+
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8] { try real.randomBytes(count) }
 
   var isRoot: Bool { real.isRoot }

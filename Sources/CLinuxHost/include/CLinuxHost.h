@@ -62,6 +62,11 @@ long linux_kexec_file_load(
     int kernel, int initrd, size_t size, const void *command_line, uint64_t flags);
 long linux_reboot_kexec(void);
 void linux_sync(void);
+// Takes every network interface down but the loopback; those called shaper… first, as their driver
+// wants it. Goes on behind a failure and returns the first.
+long linux_interfaces_down(void);
+// Becomes `shutdown -r now`.
+long linux_exec_shutdown(void);
 
 // Makes the folders of `path`, writes a temporary file beside it, and renames: the file is the old
 // or the new one, whatever happens. At most 4,000 bytes of path.

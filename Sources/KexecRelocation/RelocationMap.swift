@@ -1,0 +1,313 @@
+import ArmTranslation
+import PhysicalMemory
+
+/// What is mapped where while extents move: one of the five ways to see memory.
+///
+/// | system | lower range (TTBR0) | upper range (TTBR1) | an extent is seen at |
+/// |---|---|---|---|
+/// | off | – | – | its addresses, MMU off |
+/// | identity | what is touched, the resident parts | – | its addresses |
+/// | linear | the resident parts | all memory, largest blocks | its addresses plus an offset |
+/// | contiguous | the resident parts, what is moved to | sources end to end, destinations end to end | two windows |
+/// | none | – | – | nothing moves |
+///
+/// EL2's own regime has no upper range: what belongs there lies in the upper half of the lower one.
+///
+/// *Resident* is what runs while things move, mapped to itself as what it is. Around it, in
+/// `control`, nothing is mapped in any range: code cannot be written through another address, and a
+/// stack that overflows meets a hole.
+///
+/// The tables' number of pages is known before they have a place: whatever fails, fails before the
+/// first effect.
+public struct RelocationMap: Sendable {
+  /// What a map is made for.
+  public struct Request: Sendable {
+    public var regime: TranslationRegime
+    public var granule: Granule
+    public var format: AddressFormat
+    /// What may be mapped cacheable: System RAM.
+    public var memory: PhysicalRangeSet
+    /// Whole pages, with what they are.
+    public var resident: [Mapping]
+    /// The control pages: nothing in them is mapped but what is resident.
+    public var control: PhysicalRange
+    /// The memory of every source and destination, or more than that, in `memory`.
+    public var touched: PhysicalRangeSet
+    /// The memory of every destination, in `memory`.
+    public var destinations: PhysicalRangeSet
+
+    public init(
+      regime: TranslationRegime, granule: Granule, format: AddressFormat = .bits48,
+      memory: PhysicalRangeSet, resident: [Mapping], control: PhysicalRange,
+      touched: PhysicalRangeSet, destinations: PhysicalRangeSet
+    ) {
+      self.regime = regime
+      self.granule = granule
+      self.format = format
+      self.memory = memory
+      self.resident = resident
+      self.control = control
+      self.touched = touched
+      self.destinations = destinations
+    }
+  }
+
+  /// Why there is no such map.
+  public enum Failure: Error, Sendable, Hashable {
+    case mapping(MappingError)
+    /// A page of this lies outside the memory that may be mapped.
+    case outsideMemory(PhysicalRange)
+  }
+
+  public let strategy: HandoffBlock.Strategy
+  /// The extents as a handoff block lists them: with the strategy's offsets added, their
+  /// addresses are those at which they are seen.
+  public let extents: [Extent]
+  /// Nil where the MMU stays off.
+  private let lower: TranslationTables<Building>?
+  private let upper: TranslationTables<Building>?
+
+  /// What the strategy adds to a destination's own address, where that is the same for all: who
+  /// looks at what was moved looks there. In the contiguous map destinations are at their own
+  /// addresses, too.
+  public var destinationOffset: UInt64 {
+    if case .mapped(_, let offset) = strategy { return offset }
+    return 0
+  }
+
+  /// The pages, of the granule's size, that the tables take.
+  public var pageCount: Int { (lower?.pageCount ?? 0) + (upper?.pageCount ?? 0) }
+
+  /// The tables in the first `pageCount` pages of `memory`, the lower range's root first.
+  ///
+  /// - Returns: nil where the map has none.
+  public consuming func seal(in memory: PhysicalRange) throws(TableMemoryError) -> Tables? {
+    guard let lower else { return nil }
+    let first = try lower.seal(in: memory)
+    guard let upper else { return Tables(lower: first, upper: nil) }
+    let second = try upper.seal(in: PhysicalRange(first.memory.end, upTo: memory.end))
+    return Tables(lower: first, upper: second)
+  }
+
+  /// A map's tables, in place.
+  public struct Tables: Sendable {
+    public let lower: TranslationTables<Sealed>
+    public let upper: TranslationTables<Sealed>?
+
+    public var control: TranslationControl {
+      guard let upper else { return lower.control }
+      return lower.control(with: upper)
+    }
+
+    public var memory: PhysicalRange {
+      PhysicalRange(lower.memory.start, upTo: (upper ?? lower).memory.end)
+    }
+
+    /// What lies in `memory`.
+    public var words: [UInt64] { lower.words + (upper?.words ?? []) }
+
+    /// As a handoff block states it.
+    public var translation: HandoffBlock.Translation {
+      HandoffBlock.Translation(
+        root: lower.root, tcr: control.tcr, mair: control.mair, upperRoot: upper?.root)
+    }
+  }
+
+  // MARK: The five
+
+  /// MMU off, at physical addresses.
+  public static func off(_ extents: [Extent]) -> RelocationMap {
+    RelocationMap(strategy: .uncached, extents: extents, lower: nil, upper: nil)
+  }
+
+  /// Nothing moves, and nothing is mapped.
+  public static var none: RelocationMap {
+    RelocationMap(strategy: .none, extents: [], lower: nil, upper: nil)
+  }
+
+  /// Everything that is touched, at its own address, in blocks as large as memory allows.
+  public static func identity(
+    _ extents: [Extent], _ request: Request
+  ) throws(Failure) -> RelocationMap {
+    var tables = TranslationTables<Building>(
+      regime: request.regime, granule: request.granule, format: request.format)
+    try request.mapIdentity(of: request.touched, in: &tables)
+    return RelocationMap(strategy: .identity, extents: extents, lower: tables, upper: nil)
+  }
+
+  /// All memory at an offset; at its own address only what is resident.
+  public static func linear(
+    _ extents: [Extent], _ request: Request
+  ) throws(Failure) -> RelocationMap {
+    var lower = TranslationTables<Building>(
+      regime: request.regime, granule: request.granule, format: request.format)
+    var upper = request.emptyUpper
+    var memory = request.memory.alignedInward(to: request.granule.pageSize)
+    memory.subtract(request.linearHole)
+    let offset = request.linearOffset
+    do throws(MappingError) {
+      for part in request.resident { try lower.map(part) }
+      for range in memory.ranges {
+        let mapping = Mapping(
+          range, at: VirtualAddress(range.start.rawValue &+ offset), as: .data)
+        if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
+      }
+    } catch {
+      throw .mapping(error)
+    }
+    return RelocationMap(
+      strategy: .mapped(source: offset, destination: offset), extents: extents, lower: lower,
+      upper: upper)
+  }
+
+  /// Sources end to end in one window, destinations end to end in another: one long copy, cut only
+  /// where zeros are made.
+  ///
+  /// The destinations' window begins in step with the first of them, so that it takes blocks.
+  /// Destinations are at their own addresses, too: what was moved is looked at there.
+  public static func contiguous(
+    _ extents: [Extent], _ request: Request
+  ) throws(Failure) -> RelocationMap {
+    var lower = TranslationTables<Building>(
+      regime: request.regime, granule: request.granule, format: request.format)
+    var upper = request.emptyUpper
+    try request.mapIdentity(of: request.destinations, in: &lower)
+
+    var total: UInt64 = 0
+    var sourceTotal: UInt64 = 0
+    for extent in extents {
+      total += extent.size
+      sourceTotal += extent.source.size
+    }
+    let step = request.largestUsefulBlock(total)
+    let first = extents.first?.destination.start.rawValue ?? 0
+    // Sources, a gap, destinations: below the end of the range, which is left free.
+    let room = (sourceTotal + step - 1) / step * step + step
+    let start = request.windowBase(size: room + step + total + step, alignment: step)
+    var window = ExtentCoalescer()
+    var source = start
+    var target = start &+ room &+ (first & (step - 1))
+    do throws(MappingError) {
+      // In ascending order, which costs least.
+      for extent in extents where !extent.isZeros {
+        let mapping = Mapping(extent.source, at: VirtualAddress(source), as: .data)
+        if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
+        source = source &+ extent.size
+      }
+      source = start
+      for extent in extents {
+        let mapping = Mapping(extent.destination, at: VirtualAddress(target), as: .data)
+        if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
+        if extent.isZeros {
+          window.appendZeros(destination: target, size: extent.size)
+        } else {
+          window.append(source: source, destination: target, size: extent.size)
+          source = source &+ extent.size
+        }
+        target = target &+ extent.size
+      }
+    } catch {
+      throw .mapping(error)
+    }
+    return RelocationMap(
+      strategy: .identity, extents: window.finish(), lower: lower, upper: upper)
+  }
+
+  private init(
+    strategy: HandoffBlock.Strategy, extents: [Extent], lower: TranslationTables<Building>?,
+    upper: TranslationTables<Building>?
+  ) {
+    self.strategy = strategy
+    self.extents = extents
+    self.lower = lower
+    self.upper = upper
+  }
+}
+
+extension RelocationMap.Request {
+  /// The control pages, whole.
+  fileprivate var hole: PhysicalRange { control.alignedOutward(to: granule.pageSize) ?? control }
+
+  fileprivate var emptyUpper: TranslationTables<Building>? {
+    regime.hasUpperRange
+      ? TranslationTables(regime: regime, granule: granule, format: format, range: .upper) : nil
+  }
+
+  fileprivate func mapIdentity(
+    of touched: PhysicalRangeSet, in tables: inout TranslationTables<Building>
+  ) throws(RelocationMap.Failure) {
+    var data: PhysicalRangeSet
+    do throws(BlockCoverError) {
+      data = try memory.blockCover(of: touched, granule: granule, format: format)
+    } catch {
+      switch error {
+      case .outsideMemory(let range): throw .outsideMemory(range)
+      }
+    }
+    data.subtract(hole)
+    do throws(MappingError) {
+      try tables.map(data, as: .data)
+      for part in resident { try tables.map(part) }
+    } catch {
+      throw .mapping(error)
+    }
+  }
+
+  /// The memory that the linear map leaves out: the control pages, up to the next boundaries of the
+  /// smallest block where nothing that is touched lies in between. That spares a table of pages.
+  fileprivate var linearHole: PhysicalRange {
+    guard let blocks = hole.alignedOutward(to: granule.smallestBlock),
+      !touched.overlaps(blocks), !destinations.overlaps(blocks)
+    else { return hole }
+    return blocks
+  }
+
+  /// What is added to a physical address: in the upper range, memory from its first large block on
+  /// begins at the bottom of the smallest range that holds it. Nothing is the last page.
+  fileprivate var linearOffset: UInt64 {
+    guard let first = memory.ranges.first, let last = memory.ranges.last else { return 0 }
+    let block = largestUsefulBlock(last.end - first.start)
+    let base = first.start.alignedDown(to: block).rawValue
+    return windowBase(size: last.end.rawValue - base + granule.pageSize, alignment: block) &- base
+  }
+
+  /// Where `size` bytes begin that belong in the upper range: at its bottom, and it is as small as
+  /// it can be.
+  fileprivate func windowBase(size: UInt64, alignment: UInt64) -> UInt64 {
+    func bits(_ size: UInt64) -> UInt64 { UInt64(64 - max(size, alignment, 2).bitWidthOfLast) }
+    if regime.hasUpperRange { return 0 &- (1 << bits(size)) }
+    // The upper half of one range, whose lower half holds what is mapped to itself.
+    var end = size
+    for part in resident { end = max(end, part.physical.end.rawValue) }
+    for range in touched.ranges { end = max(end, range.end.rawValue) }
+    for range in destinations.ranges { end = max(end, range.end.rawValue) }
+    return 1 << bits(end)
+  }
+
+  /// The largest block that a run of `size` bytes may hold, or the page.
+  fileprivate func largestUsefulBlock(_ size: UInt64) -> UInt64 {
+    var result = granule.pageSize
+    for block in granule.blocks(format) where block <= size && block > result { result = block }
+    return result
+  }
+}
+
+extension UInt64 {
+  /// The leading zeros of the last number below this one: 64 minus the bits that it takes.
+  fileprivate var bitWidthOfLast: Int { (self - 1).leadingZeroBitCount }
+}
+
+extension RelocationMap {
+  /// The map of a system by its name.
+  public static func map(
+    _ system: RelocationSystem, of extents: [Extent], _ request: Request
+  ) throws(Failure) -> RelocationMap {
+    switch system {
+    case .off: .off(extents)
+    case .identity: try identity(extents, request)
+    case .linear: try linear(extents, request)
+    case .contiguous: try contiguous(extents, request)
+    case .none: .none
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import HardwareDescription
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+import Testing
+
+@testable import BatonCommand
+
+/// Options of a load that kexec-tools has, too, and honours less well.
+@Suite struct LoadOptionTests {
+  private static func tty(_ attributes: [String: String]) throws -> FakeLinux {
+    let linux = try FakeLinux.machine()
+    for (name, text) in attributes {
+      linux.files["/sys/class/tty/ttyX0/" + name] = Array((text + "\n").utf8)
+    }
+    return linux
+  }
+
+  @Test func `--serial finds a PL011 by its name`() throws {
+    let linux = try Self.tty(["iomem_base": "0x9000000", "type": "32"])
+    #expect(
+      SerialConsole.named("ttyX0", linux)?.console == .pl011(PhysicalAddress(0x900_0000)))
+  }
+
+  @Test(arguments: [("2", "0", Lifeline.Console.AccessWidth.byte, 0), ("3", "2", .word, 2)])
+  func `--serial finds an 8250 with the spacing and width of its registers`(
+    access: String, shift: String, width: Lifeline.Console.AccessWidth, expected: Int
+  ) throws {
+    let linux = try Self.tty([
+      "iomem_base": "0x3F215040", "type": "4", "io_type": access, "iomem_reg_shift": shift,
+    ])
+    #expect(
+      SerialConsole.named("ttyX0", linux)?.console
+        == .ns16550(PhysicalAddress(0x3F21_5040), shift: expected, width: width))
+  }
+
+  @Test(arguments: [
+    [:], ["iomem_base": "0x0", "type": "32"], ["iomem_base": "0x9000000"],
+    ["iomem_base": "0x9000000", "type": "77"],
+    ["iomem_base": "0x9000000", "type": "4", "io_type": "0", "iomem_reg_shift": "0"],
+  ])
+  func `--serial refuses a name behind which is no UART that the stage drives`(
+    attributes: [String: String]
+  ) throws {
+    let linux = try Self.tty(attributes)
+    #expect(
+      Baton.run(["-l", "/boot/Image", "--serial=ttyX0"], system: linux) == .badFile)
+    #expect(linux.complaints.contains("/sys/class/tty/ttyX0 is no console"))
+    #expect(linux.effects.isEmpty)
+  }
+
+  @Test func `The console that --serial names is the stage's`() throws {
+    let linux = try Self.tty(["iomem_base": "0x9040000", "type": "32"])
+    #expect(
+      Baton.run(["-l", "/boot/Image", "--serial=ttyX0", "--dry-run"], system: linux) == .success)
+    #expect(linux.output.contains("console pl011 at 0x000009040000"))
+  }
+
+  @Test func `--type refuses what the file is not`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-l", "/boot/Image", "-t", "Image"], system: linux) == .success)
+    #expect(Baton.run(["-l", "/boot/Image", "-t", "vmlinuz"], system: linux) == .badFile)
+    #expect(linux.complaints == "baton: /boot/Image is not of the type vmlinuz\n")
+  }
+
+  @Test func `--reuseinitrd loads what the kernel has kept, or says that it has not`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-l", "/boot/Image", "--reuseinitrd"], system: linux) == .badFile)
+    #expect(linux.complaints.contains("retain_initrd"))
+    #expect(linux.effects.isEmpty)
+    linux.files["/sys/firmware/initrd"] = [UInt8](repeating: 0x37, count: 5000)
+    #expect(Baton.run(["-l", "/boot/Image", "--reuseinitrd"], system: linux) == .success)
+    guard case .kexecLoad(_, _, let segments)? = linux.effects.last else {
+      Issue.record("nothing was loaded")
+      return
+    }
+    #expect(segments.contains { $0.bytes == [UInt8](repeating: 0x37, count: 5000) })
+  }
+
+  @Test(arguments: [("010", UInt64(8)), ("0x10", 16), ("10", 10), ("0", 0)])
+  func `Addresses are read as C reads them`(text: String, value: UInt64) throws {
+    let invocation = try Invocation(parsing: ["-l", "I", "--mem-min=" + text])
+    #expect(invocation.memoryMinimum == value)
+  }
+}
