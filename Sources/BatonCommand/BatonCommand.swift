@@ -106,6 +106,7 @@ public enum Baton {
     let answer: ExitStatus = KernelFlags.isLoaded(slot, system) ? .success : .negative
     let record = LoadRecord.current(system)
     let crash = LoadRecord.crashSlot(system)
+    let crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
     if json {
       system.write(
         JSONText.object { json in
@@ -116,6 +117,8 @@ public enum Baton {
           json.member("verification", record?.string("verification"))
           json.member("via", record?.string("via"))
           json.member("crashKernelLoaded", crash == .dumpKernel)
+          json.member("crashKernel", crashRecord?.string("kernel"))
+          json.member("crashKernelVerification", crashRecord?.string("verification"))
           json.member("stagedImageLoaded", crash == .stagedImage || crash == .interrupted)
         }, to: .standardOutput)
       return answer
@@ -134,7 +137,7 @@ public enum Baton {
     let crashText =
       switch crash {
       case .empty: "not loaded"
-      case .dumpKernel: "loaded"
+      case .dumpKernel: crashRecord.map { CrashRecord.text(of: $0) } ?? "loaded"
       case .stagedImage: "not loaded: the next kernel is staged there, and a panic resets"
       case .interrupted:
         "not loaded: what a baton -l staged there was left behind, and a panic resets; "
@@ -159,9 +162,11 @@ public enum Baton {
   private static func unload<System: LinuxSystem>(
     _ slot: KexecSlot, _ system: System
   ) throws(BatonError) {
-    try LoadPermission.require(byFile: true, system)
+    try LoadPermission.require(byFile: slot == .normal, slot: slot, system)
     if slot == .crash {
+      try CrashRecord.requireNothingStaged(system)
       do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }
+      CrashRecord.forget(system)
       return
     }
     let record = LoadRecord.takeAway(system)
@@ -196,6 +201,15 @@ public enum Baton {
     } catch {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
     }
+    for watchdog in Watchdog.running(system) {
+      system.write("baton: " + watchdog.sentence + "\n", to: .standardError)
+    }
+    // The last that the old kernel's log holds of it, for pstore and serial consoles.
+    do throws(Errno) {
+      try system.log(
+        "baton: starting the loaded kernel"
+          + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
+    } catch {}
     if invocation.syncs { system.sync() }
     if invocation.takesInterfacesDown {
       // A card that goes on receiving would write to memory that is the next kernel's.

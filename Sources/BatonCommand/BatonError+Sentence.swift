@@ -33,6 +33,12 @@ extension BatonError {
     case .load(.noMemory): .noRoom
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
     case .nothingLoaded: .negative
+    case .noCrashRegion, .crashRegionTooSmall: .noRoom
+    case .crashSlotIsStaged: .unsupported
+    case .crashNotes(.absent), .tooMuchMemoryToDescribe: .unsupported
+    case .treeCells: .badFile
+    case .loadPanic(let error, _): BatonError.load(error).status
+    case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
       .reboot, .shutdown, .fileLoad, .stagedLoad, .staging:
       .systemCall
@@ -136,6 +142,31 @@ extension BatonError {
       "this kernel loads by kexec_file_load(2) only, which takes no stage to verify anything; "
         + "leave --require-verified out"
     case .fileLoad(let error): error.fileLoadSentence
+    case .crashSlotIsStaged:
+      "the next kernel is staged in the memory reserved for a crash kernel; baton -u unloads it"
+    case .noCrashRegion:
+      "no memory is reserved for a crash kernel (no Crash kernel in /proc/iomem): boot with "
+        + "crashkernel=256M"
+    case .crashRegionTooSmall(let region, let needed):
+      "the memory reserved for a crash kernel, " + region.text + ", has "
+        + String(region.size >> 20) + " MiB; what would be loaded takes "
+        + String((needed + 1 << 20 - 1) >> 20) + " MiB, and the kernel more to run: boot with "
+        + "crashkernel=" + String(CrashTarget.reservation(for: needed)) + "M"
+    case .crashNotes(.absent):
+      "no CPU has crash notes in /sys/devices/system/cpu: this kernel was built without crash "
+        + "dumps (CONFIG_CRASH_DUMP)"
+    case .crashNotes(.malformed(let path)): path + " is not of the form that it should have"
+    case .tooMuchMemoryToDescribe(let count):
+      "memory is in " + String(count) + " parts, more than the header of a dump can list ("
+        + String(CoreHeader.maximumCount) + ")"
+    case .treeCells(let path):
+      path + ": the root's #address-cells and #size-cells cannot hold the crash kernel's "
+        + "addresses; reserve memory below 4 GiB (crashkernel=256M,low) or give another tree"
+    case .loadPanic(let error, let isLoaded):
+      BatonError.load(error).sentence
+        + (isLoaded
+          ? "; the crash kernel that was loaded is still there"
+          : "; no crash kernel is loaded now: the running kernel drops the old one first")
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
     case .shutdown(let error):
       "the kernel is loaded, but shutdown could not be run: " + error.text
@@ -200,9 +231,9 @@ extension UsageError {
     case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
     case .severalActions:
       "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le and -pu)" + help
-    case .noImage: "-l needs a kernel image: baton -l IMAGE" + help
+    case .noImage: "-l and -p need a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
-    case .onlyWithLoad(let option): option + " goes with -l only" + help
+    case .onlyWithLoad(let option): option + " goes with -l and -p only" + help
     case .badValue(let option, let value):
       option + " takes " + Self.values(of: option) + ", not "
         + (value.isEmpty ? "nothing" : value)
@@ -318,6 +349,7 @@ extension PlacementError {
     case .noRoomForKernel(let size): noRoom("the kernel", size)
     case .noRoomForInitrd(let size): noRoom("the initrd", size)
     case .noRoomForDeviceTree(let size): noRoom("the device tree", size)
+    case .noRoomForCoreHeader(let size): noRoom("the crash dump's header", size)
     case .noRoomForStage(let size): noRoom("baton's stage", size)
     case .textOffsetNotPageAligned(let offset, let pageSize):
       "the kernel asks for text_offset 0x" + String(offset, radix: 16)

@@ -60,6 +60,19 @@ enum BatonError: Error {
   /// An option that `kexec_file_load(2)` cannot honour, on a kernel that is locked down.
   case lockedDownWith(option: String)
   case nothingLoaded
+  /// The next kernel is staged in the crash slot.
+  case crashSlotIsStaged
+  /// No memory is reserved for a crash kernel.
+  case noCrashRegion
+  /// The reservation, what is to be loaded there and what `crashkernel=` would do; bytes.
+  case crashRegionTooSmall(PhysicalRange, needed: UInt64)
+  case crashNotes(CrashNotesFailure)
+  /// More program headers than an ELF header counts.
+  case tooMuchMemoryToDescribe(count: Int)
+  /// The cells of this tree's root cannot hold the crash kernel's addresses.
+  case treeCells(String)
+  /// As `load`, of the crash slot; and whether that now holds something.
+  case loadPanic(Errno, isLoaded: Bool)
   case reboot(Errno)
   /// shutdown(8) could not be run.
   case shutdown(Errno)

@@ -16,6 +16,7 @@ struct CommandOption: Sendable {
     case automaticSystemCall = 97  // a
     case noChecks = 105  // i
     case debug = 100  // d
+    case quiet = 113  // q
     case version = 118  // v
     case help = 104  // h
     case initrd = 256
@@ -210,6 +211,9 @@ struct CommandOption: Sendable {
         help: "Refused: arm64 kernels do not update a loaded crash kernel themselves."),
       CommandOption(
         name: .debug, long: ["debug"], argument: nil, help: "Show the plan while loading."),
+      CommandOption(
+        name: .quiet, long: ["quiet"], argument: nil,
+        help: "Show no progress on a terminal (elsewhere none is shown)."),
       CommandOption(
         name: .version, long: ["version"], argument: nil,
         help: "Show the version and the stage's build id."),

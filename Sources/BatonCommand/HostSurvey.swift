@@ -50,6 +50,7 @@ struct HostSurvey {
       // Who is not root reads neither memory map nor tree: that is one obstacle, not two.
       if system.isRoot { obstacles.append(error) }
     }
+    for watchdog in Watchdog.running(system) { warnings.append(watchdog.sentence) }
     if KernelFlags.isLockedDown(system) {
       warnings.append(
         "this kernel is locked down: it loads signed images only, and nothing is verified between "
@@ -63,12 +64,6 @@ struct HostSurvey {
 
   /// Whether the release is one before 5.16, which brought arm64's relocation with the MMU on.
   static func relocatesUncached(_ release: String) -> Bool {
-    let parts = release.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2)
-    guard parts.count >= 2 else { return false }
-    func number(_ digits: Substring.UTF8View) -> Int? {
-      Int(String(decoding: digits.prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self))
-    }
-    guard let major = number(parts[0]), let minor = number(parts[1]) else { return false }
-    return (major, minor) < (5, 16)
+    KernelFlags.isRelease(release, before: (5, 16)) ?? false
   }
 }

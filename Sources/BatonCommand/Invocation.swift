@@ -47,6 +47,7 @@ struct Invocation: Hashable, Sendable {
   var console: ConsoleSpecification?
   var isDryRun = false
   var showsPlan = false
+  var isQuiet = false
   var answersInJSON = false
   /// `--mem-min`: the lowest physical address that may be used.
   var memoryMinimum: UInt64 = 0
@@ -120,6 +121,7 @@ extension Invocation {
         self = Invocation(action: .printCrashKernelSize)
         return
       case .debug: result.showsPlan = true
+      case .quiet: result.isQuiet = true
       case .initrd:
         result.initrds.append(value)
         loadOption = "--initrd"

@@ -45,6 +45,18 @@ enum KernelFlags {
     return line("/proc/sys/kernel/kexec_load_limit_" + name, system).flatMap { UInt64($0) }
   }
 
+  /// Whether a kernel's release ("6.1.0-50-cloud-arm64") comes before `version`; nil where it is no
+  /// release.
+  static func isRelease(_ release: String, before version: (Int, Int)) -> Bool? {
+    let parts = release.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2)
+    guard parts.count >= 2 else { return nil }
+    func number(_ digits: Substring.UTF8View) -> Int? {
+      Int(String(decoding: digits.prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self))
+    }
+    guard let major = number(parts[0]), let minor = number(parts[1]) else { return nil }
+    return (major, minor) < version
+  }
+
   /// What tells this boot from every other.
   static func bootID<System: LinuxSystem>(_ system: System) -> String? {
     line("/proc/sys/kernel/random/boot_id", system)

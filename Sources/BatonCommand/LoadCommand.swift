@@ -12,9 +12,7 @@ struct LoadCommand<System: LinuxSystem> {
   let system: System
 
   func run() throws(BatonError) {
-    if invocation.slot == .crash {
-      throw .usage(.meaningless("--load-panic", why: "this baton loads no crash kernels"))
-    }
+    if invocation.slot == .crash { return try loadCrashKernel() }
     if invocation.route == .file { return try loadByFile(because: "--via=file") }
     if invocation.route == nil, mayLoadByFile, KernelFlags.isLockedDown(system) {
       return try loadByFile(because: "this kernel is locked down")
@@ -99,8 +97,10 @@ struct LoadCommand<System: LinuxSystem> {
       system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
       console: try console())
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
-    let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
+    let lacking = try Suitability.require(
+      header, path: imagePath, for: .normal, on: machine, system)
     if reason == nil { for warning in file.warnings + machine.warnings + lacking { warn(warning) } }
+    if reason == nil { warnOfPanic(commandLine ?? tree.bootArguments ?? []) }
     var next = try NextTree(
       tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
@@ -129,13 +129,16 @@ struct LoadCommand<System: LinuxSystem> {
       request, sizes: sizes, memory: machine.memory, unusable: unusable,
       commandLine: next.commandLine, avoidingCrashRegion: reason)
     let blob = try next.serialized(initrd: layout.placement.initrd)
+    var progress = digesting(sizes)
     let plan = file.image.withBytes { kernel in
       // Sound: a span of bytes as the bytes that they are.
       unsafe HandoffPlan(
         layout: layout, stage: stage, kernel: kernel, initrd: initrd, deviceTree: blob.span.bytes,
         lifeline: machine.lifeline, selection: selection, digestingWith: digestImplementation,
-        recordOffset: next.recordOffset)
+        recordOffset: next.recordOffset,
+        digested: { progress.update($0) })
     }
+    progress.end()
     if invocation.showsPlan || invocation.isDryRun {
       system.write(
         invocation.answersInJSON
@@ -143,6 +146,9 @@ struct LoadCommand<System: LinuxSystem> {
           : PlanListing.text(of: plan, choice, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
+    var loading = loading(sizes)
+    loading.announce()
+    defer { loading.end() }
     try file.image.withBytes { kernel throws(BatonError) in
       try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
     }
@@ -179,13 +185,13 @@ struct LoadCommand<System: LinuxSystem> {
 
   /// What the options allow of what the translation tables reach, without the first page: in the
   /// stage, whose pointers are physical addresses, address 0 is no pointer.
-  private func bounds(_ machine: Machine) -> PhysicalRange {
+  func bounds(_ machine: Machine) -> PhysicalRange {
     let end = min(invocation.memoryMaximum, 1 << 48)
     let start = max(invocation.memoryMinimum, machine.granule.pageSize)
     return PhysicalRange(PhysicalAddress(min(start, end)), upTo: PhysicalAddress(end))
   }
 
-  private var digestImplementation: SHA256.Implementation {
+  var digestImplementation: SHA256.Implementation {
     #if arch(arm64)
       if system.hasSHA256Instructions { return .armv8 }
     #endif
@@ -193,7 +199,7 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   /// The tree that `--dtb` names, else the one that the kernel's file brings.
-  private func givenTree(_ image: [UInt8]?) throws(BatonError) -> DeviceTree? {
+  func givenTree(_ image: [UInt8]?) throws(BatonError) -> DeviceTree? {
     guard let path = invocation.deviceTree else {
       guard let image else { return nil }
       // Sound: a span of bytes as the bytes that they are.
@@ -215,18 +221,18 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   /// Where a tree that is not the running kernel's comes from, as sentences name it.
-  private var givenTreePath: String {
+  var givenTreePath: String {
     invocation.deviceTree ?? imagePath + ": device tree"
   }
 
-  private func console() throws(BatonError) -> ConsoleSpecification? {
+  func console() throws(BatonError) -> ConsoleSpecification? {
     guard let name = invocation.serial else { return invocation.console }
     guard let console = SerialConsole.named(name, system) else { throw .serial(name) }
     return console
   }
 
   /// The kernel's file, taken apart and decompressed.
-  private func openKernel() throws(BatonError) -> KernelFile {
+  func openKernel() throws(BatonError) -> KernelFile {
     // Loading copies what was decompressed, so that no more than half of the memory can serve.
     let reading = KernelFile.Reading(
       configuration: invocation.configuration,

@@ -9,8 +9,9 @@ enum LoadCommandLine {
   /// - Returns: the bytes without a terminator, or nil to leave the tree's own in place, because nothing was
   /// asked for.
   ///
-  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=`, and
-  /// `--append` after it. An empty `--append` is an empty command line, not none.
+  /// As in kexec-tools, `--reuse-cmdline` comes first, without the boot loader's `BOOT_IMAGE=` and,
+  /// for a crash kernel, which has no memory to reserve for another, without `crashkernel=`;
+  /// `--append` comes after it. An empty `--append` is an empty command line, not none.
   static func resolve<System: LinuxSystem>(
     _ invocation: Invocation, image: [UInt8]? = nil, system: System
   ) throws(BatonError) -> [UInt8]? {

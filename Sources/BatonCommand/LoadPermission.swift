@@ -9,21 +9,24 @@ enum LoadPermission {
   ///
   /// - Parameter byFile: whether `kexec_file_load(2)` will do, which lockdown leaves.
   static func require<System: LinuxSystem>(
-    byFile: Bool, _ system: System
+    byFile: Bool, slot: KexecSlot = .normal, _ system: System
   ) throws(BatonError) {
-    if let first = obstacles(byFile: byFile, system).first { throw first }
+    if let first = obstacles(byFile: byFile, slot: slot, system).first { throw first }
   }
 
   /// All of them.
-  static func obstacles<System: LinuxSystem>(byFile: Bool, _ system: System) -> [BatonError] {
+  static func obstacles<System: LinuxSystem>(
+    byFile: Bool, slot: KexecSlot = .normal, _ system: System
+  ) -> [BatonError] {
     var result: [BatonError] = []
     if !KernelFlags.isThere(KernelFlags.normalSlot, system) { result.append(.noKexec) }
     if !system.isRoot { result.append(.notRoot) }
     if KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system) {
       result.append(.loadDisabled)
     }
-    if KernelFlags.loadsLeft(.normal, system) == 0 {
-      result.append(.loadsUsedUp("kexec_load_limit_reboot"))
+    if KernelFlags.loadsLeft(slot, system) == 0 {
+      result.append(
+        .loadsUsedUp(slot == .normal ? "kexec_load_limit_reboot" : "kexec_load_limit_panic"))
     }
     if !byFile, KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
     return result

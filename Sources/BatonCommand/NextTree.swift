@@ -27,6 +27,17 @@ struct NextTree {
   /// What the next kernel will be told.
   var commandLine: [UInt8] { tree.commandLine }
 
+  /// Makes it the tree of a kernel that comes up after a crash; the size does not depend on where.
+  mutating func setCrashKernel(
+    coreHeader: PhysicalRange, usable: [PhysicalRange]
+  ) throws(BatonError) {
+    do throws(DeviceTreeContentError) {
+      try tree.setCrashKernel(coreHeader: coreHeader, usable: usable)
+    } catch {
+      throw .treeCells(path)
+    }
+  }
+
   /// Memory that the tree says is somebody else's.
   func reservedMemory() throws(BatonError) -> PhysicalRangeSet {
     do throws(DeviceTreeContentError) { return try tree.reservedMemory() } catch {

@@ -31,6 +31,46 @@ enum PlanListing {
     return text + "\n"
   }
 
+  /// Of a crash kernel's plan; the plan is nil without a stage.
+  static func text(
+    of segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, entry: PhysicalAddress,
+    machine: Machine
+  ) -> String {
+    var text = ""
+    for segment in segments {
+      text += "  " + pad(String(segment.name), to: 10)
+      text += pad(segment.destination.start.text, to: 20)
+      text += String(segment.size) + " bytes\n"
+    }
+    if let plan {
+      text += "  verified  " + String(plan.verifiedBytes) + " bytes in "
+      text += String(plan.pieces.count) + " pieces\n"
+    }
+    text += "  entry " + entry.text + " at " + machine.level.text
+    guard plan != nil else { return text + ", without a stage: nothing is verified\n" }
+    return text + ", console " + machine.lifeline.console.text + ", PSCI by "
+      + machine.lifeline.conduit.text + "\n"
+  }
+
+  static func json(
+    of segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, entry: PhysicalAddress,
+    machine: Machine
+  ) -> String {
+    JSONText.object { json in
+      json.member("segments", objects: segments.count) { json, index in
+        let segment = segments[index]
+        json.member("name", String(segment.name))
+        json.member("address", segment.destination.start.text)
+        json.member("size", segment.size)
+        json.member("memorySize", segment.destination.size)
+      }
+      json.member("verifiedBytes", plan?.verifiedBytes ?? 0)
+      json.member("pieces", UInt64(plan?.pieces.count ?? 0))
+      json.member("entry", entry.text)
+      json.member("level", machine.level == .unknown ? nil : machine.level.text)
+    }
+  }
+
   static func json(of plan: HandoffPlan, _ choice: RouteChoice, machine: Machine) -> String {
     JSONText.object { json in
       json.member("via", choice.route.text)

@@ -18,10 +18,20 @@ enum SegmentLoader {
       guard let guardEntry = plan.guardEntry else { return }
       (entry, kexecSlot) = (guardEntry, .crash)
     }
+    try load(
+      plan.segments.filter { $0.slot == slot }, entry: entry, slot: kexecSlot, kernel: kernel,
+      initrd: initrd, deviceTree: deviceTree, system: system)
+  }
+
+  /// Loads segments into a slot.
+  static func load<System: LinuxSystem>(
+    _ list: [HandoffPlan.Segment], entry: PhysicalAddress, slot: KexecSlot, kernel: RawSpan,
+    initrd: RawSpan, deviceTree: [UInt8], system: System
+  ) throws(Errno) {
     // The plan's own content goes into one buffer, whose address stays the same through the call.
     var words: [UInt64] = []
     var offsets: [Int] = []
-    for segment in plan.segments {
+    for segment in list {
       offsets.append(words.count)
       if case .words(let content) = segment.content { words += content }
     }
@@ -33,13 +43,15 @@ enum SegmentLoader {
         unsafe kernel.withUnsafeBytes { kernel in
           unsafe initrd.withUnsafeBytes { initrd in
             var segments: [linux_kexec_segment] = unsafe []
-            for (segment, offset) in zip(plan.segments, offsets) where segment.slot == slot {
+            for (segment, offset) in zip(list, offsets) {
               let buffer: UnsafeRawPointer?
               var size = Int(segment.size)
               switch segment.content {
               case .given(.kernel): unsafe buffer = kernel.baseAddress
               case .given(.initrd): unsafe buffer = initrd.baseAddress
               case .given(.deviceTree): unsafe buffer = deviceTree.baseAddress
+              // Content of the plan's own.
+              case .given(.coreHeader): preconditionFailure("the core header is given as words")
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
               // The guard's tail is given as zeros.
@@ -55,7 +67,7 @@ enum SegmentLoader {
             unsafe segments.withUnsafeBufferPointer { segments in
               do throws(Errno) {
                 try unsafe system.kexecLoad(
-                  entry: entry.rawValue, segments: segments, slot: kexecSlot)
+                  entry: entry.rawValue, segments: segments, slot: slot)
               } catch {
                 failure = error
               }

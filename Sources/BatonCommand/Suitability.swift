@@ -6,13 +6,13 @@ import PhysicalMemory
 /// Whether a kernel can take over this machine at all: what the running kernel would not say, or
 /// only when it is too late.
 enum Suitability {
-  /// Refuses what is known not to work.
+  /// Refuses what is known not to work. A crash kernel comes up beside CPUs that stay on.
   ///
   /// - Returns: sentences about what may not work.
   static func require<System: LinuxSystem>(
-    _ image: Arm64Image, path: String, on machine: Machine, _ system: System
+    _ image: Arm64Image, path: String, for slot: KexecSlot, on machine: Machine, _ system: System
   ) throws(BatonError) -> [String] {
-    if let cpu = stayingCPU(machine.tree, system) {
+    if slot == .normal, let cpu = stayingCPU(machine.tree, system) {
       throw .cpuStays(cpu.name, possible: cpu.possible)
     }
     if let error = missingFirmware(machine, system) { throw error }

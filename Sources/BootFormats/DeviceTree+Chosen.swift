@@ -84,6 +84,37 @@ extension DeviceTree {
     setProperty("baton,handoff-record", of: chosenNode(), to: PropertyValue(bytes: bytes))
   }
 
+  /// Tells a kernel that comes up after a crash where the dead one's core header lies, and that it
+  /// may use no other memory than `usable`; the first range is the one that kernels use which know
+  /// of one only (before Linux 5.18). Both are in the root's cells.
+  ///
+  /// - Throws: where the cells cannot hold an address or a size.
+  public mutating func setCrashKernel(
+    coreHeader: PhysicalRange, usable: [PhysicalRange]
+  ) throws(DeviceTreeContentError) {
+    let counts = try cellCounts(of: root)
+    func value(_ ranges: [PhysicalRange]) throws(DeviceTreeContentError) -> PropertyValue {
+      var value = PropertyValue(bytes: [])
+      for range in ranges {
+        for (number, count, name) in [
+          (range.start.rawValue, counts.address, "#address-cells"),
+          (range.size, counts.size, "#size-cells"),
+        ] {
+          guard count == 2 || count == 1 && number >> 32 == 0 else {
+            throw .malformedProperty(name, node: root)
+          }
+          value.append(number, cellCount: count)
+        }
+      }
+      return value
+    }
+    let header = try value([coreHeader])
+    let memory = try value(usable)
+    let chosen = chosenNode()
+    setProperty("linux,elfcorehdr", of: chosen, to: header)
+    setProperty("linux,usable-memory-range", of: chosen, to: memory)
+  }
+
   /// Removes from /chosen what is true of the running kernel only, and the reservations that boot
   /// programs and kernels make for what those properties point to.
   public mutating func removeStaleProperties() {

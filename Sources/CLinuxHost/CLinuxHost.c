@@ -180,6 +180,22 @@ long linux_replace_file(const char *path, const void *content, size_t size) {
     return status;
 }
 
+long linux_write_record(const char *path, const void *content, size_t size) {
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) return -errno;
+    long count = linux_write(descriptor, content, size);
+    close(descriptor);
+    return count < 0 ? count : 0;
+}
+
+int linux_is_terminal(int descriptor) { return isatty(descriptor); }
+
+uint64_t linux_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 long linux_remove_file(const char *path) { return result(unlink(path)); }
 
 uint64_t linux_counter(void) {

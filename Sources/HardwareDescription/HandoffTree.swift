@@ -32,6 +32,14 @@ public struct HandoffTree: Sendable {
     }
   }
 
+  /// Makes it the tree of a kernel that comes up after a crash (`DeviceTree.setCrashKernel`): again
+  /// and again, the size stays the same.
+  public mutating func setCrashKernel(
+    coreHeader: PhysicalRange, usable: [PhysicalRange]
+  ) throws(DeviceTreeContentError) {
+    try tree.setCrashKernel(coreHeader: coreHeader, usable: usable)
+  }
+
   /// What the next kernel will be told.
   public var commandLine: [UInt8] { tree.bootArguments ?? [] }
 

@@ -106,6 +106,7 @@ public struct HandoffLayout: Sendable {
         stage: request.stage, blockSize: blockSize, tablePages: needed, granule: request.granule)
       self.placement = Placement(
         kernel: placement.kernel, initrd: placement.initrd, deviceTree: placement.deviceTree,
+        coreHeader: placement.coreHeader,
         control: PhysicalRange(
           placement.control.start, upTo: placement.control.start + self.control.size),
         stacks: placement.stacks, staging: placement.staging)
@@ -172,6 +173,7 @@ public struct HandoffLayout: Sendable {
 
     var touched = PhysicalRangeSet([placement.kernel, placement.deviceTree, placement.control])
     if let initrd = placement.initrd { touched.insert(initrd) }
+    if let header = placement.coreHeader { touched.insert(header) }
     for range in placement.staging?.extraRanges ?? [] { touched.insert(range) }
     var data: PhysicalRangeSet
     do throws(BlockCoverError) {

@@ -44,13 +44,13 @@ public struct HandoffPlan: Sendable {
     layout.placement.staging.map { $0.guardRange.start + UInt64(STAGE_GUARD_ENTRY) }
   }
 
-  /// The number of pieces for segments of these sizes (kernel, initrd, device tree; in bytes, 0
-  /// where there is none), for the layout's request.
+  /// The number of pieces for segments of these sizes (kernel, initrd, device tree, a crash kernel's
+  /// core header; in bytes, 0 where there is none), for the layout's request.
   public static func pieceCount(
-    _ selection: PieceSelection, kernel: Int, initrd: Int, deviceTree: Int
+    _ selection: PieceSelection, kernel: Int, initrd: Int, deviceTree: Int, coreHeader: Int = 0
   ) -> Int {
     var count = 0
-    for ranges in selection.ranges(ofSegments: [kernel, initrd, deviceTree]) {
+    for ranges in selection.ranges(ofSegments: [kernel, initrd, deviceTree, coreHeader]) {
       count += ranges.count
     }
     return count
@@ -72,18 +72,24 @@ public struct HandoffPlan: Sendable {
   /// - Parameters:
   ///   - layout: made for content of these sizes.
   ///   - initrd: empty where there is none.
+  ///   - coreHeader: a crash kernel's; empty where there is none.
   ///   - deviceTree: final: it names the places that the layout chose.
+  ///   - digested: told of the number of bytes that are digested, each time it has grown.
   ///   - recordOffset: where in the device tree's bytes the stage leaves its record
   ///     (`struct baton_handoff_record`): zeros, a multiple of 4 from the start. Nil for none.
   public init(
     layout: HandoffLayout, stage: StageImage, kernel: RawSpan, initrd: RawSpan,
-    deviceTree: RawSpan, lifeline: Lifeline, selection: PieceSelection,
-    digestingWith implementation: SHA256.Implementation, recordOffset: Int? = nil
+    deviceTree: RawSpan, coreHeader: [UInt64] = [], lifeline: Lifeline, selection: PieceSelection,
+    digestingWith implementation: SHA256.Implementation, recordOffset: Int? = nil,
+    digested: (UInt64) -> Void = { _ in }
   ) {
     let placement = layout.placement
     let ranges = selection.ranges(
-      ofSegments: [kernel.byteCount, initrd.byteCount, deviceTree.byteCount])
+      ofSegments: [
+        kernel.byteCount, initrd.byteCount, deviceTree.byteCount, coreHeader.count * 8,
+      ])
     var pieces: [Piece] = []
+    var digestedBytes: UInt64 = 0
     // First, so that a dump kernel that was loaded since is told by its name.
     if let tail = layout.placement.staging?.guardTail {
       let zeros = [UInt64](repeating: 0, count: Int(tail.size) / 8)
@@ -102,11 +108,17 @@ public struct HandoffPlan: Sendable {
           Piece(
             role: role, range: PhysicalRange(start, upTo: start + UInt64(range.count)),
             digest: SHA256.digest(of: bytes.extracting(range), using: implementation)))
+        digestedBytes += UInt64(range.count)
+        digested(digestedBytes)
       }
     }
     digest(kernel, ranges[0], role: .kernel, at: placement.kernel)
     if let place = placement.initrd { digest(initrd, ranges[1], role: .initrd, at: place) }
     digest(deviceTree, ranges[2], role: .deviceTree, at: placement.deviceTree)
+    if let place = placement.coreHeader {
+      // Sound: a span of words as the bytes that they are.
+      digest(unsafe coreHeader.span.bytes, ranges[3], role: .coreHeader, at: place)
+    }
     self.pieces = pieces
 
     var stage = stage
@@ -158,6 +170,9 @@ public struct HandoffPlan: Sendable {
     add(
       .deviceTree, size: deviceTree.byteCount, at: placement.deviceTree.start,
       staging?.deviceTree)
+    if let place = placement.coreHeader {
+      add("elfcorehdr", .words(coreHeader), at: place.start, size: place.size)
+    }
     func add(
       _ name: StaticString, _ section: StageImage.Section, from base: PhysicalAddress, slot: Slot
     ) {

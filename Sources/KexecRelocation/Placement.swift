@@ -6,6 +6,8 @@ public struct Placement: Hashable, Sendable {
   public let kernel: PhysicalRange
   public let initrd: PhysicalRange?
   public let deviceTree: PhysicalRange
+  /// A crash kernel's; nil where there is none.
+  public let coreHeader: PhysicalRange?
   public let control: PhysicalRange
   /// The stacks of the CPUs that share the work; nil where there are none, or no room.
   public let stacks: PhysicalRange?
@@ -31,11 +33,16 @@ public struct PlacementRequest: Sendable {
   public var initrdSize: UInt64
   /// In bytes, at most `maximumDeviceTreeSize`.
   public var deviceTreeSize: UInt64
+  /// In bytes; 0 where there is none.
+  public var coreHeaderSize: UInt64 = 0
   public var controlSize: UInt64
   /// A power of two, in bytes.
   public var controlAlignment: UInt64
   /// In bytes; 0 where there are none.
   public var stacksSize: UInt64 = 0
+  /// Whether everything goes to the lowest addresses: in memory from which nobody allocates, what
+  /// is left should be in one piece.
+  public var isPacked = false
   /// What is to hold as much as it can, in place where that is possible; nil: nothing is staged.
   public var crashRegion: CrashRegion? = nil
 
@@ -61,6 +68,7 @@ public enum PlacementError: Error, Hashable {
   case noRoomForKernel(size: UInt64)
   case noRoomForInitrd(size: UInt64)
   case noRoomForDeviceTree(size: UInt64)
+  case noRoomForCoreHeader(size: UInt64)
   case noRoomForStage(size: UInt64)
   /// Neither kernel nor initrd fits into the crash region of so many bytes.
   case noRoomInCrashRegion(size: UInt64)
@@ -118,13 +126,22 @@ extension PlacementRequest {
     in free: PhysicalRangeSet
   ) throws(PlacementError) -> Placement {
     var free = free
+    var headerRange: PhysicalRange?
+    if coreHeaderSize > 0 {
+      guard let range = fromTheMiddle(free, size: coreHeaderSize, alignment: pageSize, bounds)
+      else { throw .noRoomForCoreHeader(size: coreHeaderSize) }
+      free.subtract(outward(range))
+      headerRange = range
+    }
+
     guard
       let control = fromTheMiddle(free, size: controlSize, alignment: controlAlignment, bounds)
     else { throw .noRoomForStage(size: controlSize) }
     free.subtract(outward(control))
 
     return Placement(
-      kernel: kernel, initrd: initrd, deviceTree: deviceTree, control: control,
+      kernel: kernel, initrd: initrd, deviceTree: deviceTree, coreHeader: headerRange,
+      control: control,
       stacks: placeStacks(in: free))
   }
 
@@ -189,11 +206,12 @@ extension PlacementRequest {
   }
 
   /// The first fit upwards from the middle of the larger zone that is available in `bounds`, else
-  /// the first downwards from there.
+  /// the first downwards from there; the lowest fit where everything is packed.
   private func fromTheMiddle(
     _ free: PhysicalRangeSet, size: UInt64, alignment: UInt64, _ bounds: PhysicalRange
   ) -> PhysicalRange? {
     let candidates = free.intersection(bounds)
+    if isPacked { return candidates.lowestFit(size: size, alignment: alignment, within: bounds) }
     guard let middle = candidates.middleOfLargerZone,
       let upper = PhysicalRange(start: middle, end: bounds.end),
       let lower = PhysicalRange(start: bounds.start, end: middle)

@@ -6,6 +6,8 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
   /// The guard's tail (`CrashRegion`): no part of the next kernel, but what a dump kernel that is
   /// loaded behind the stage's back overwrites.
   case crashRegion = 3
+  /// A crash kernel's: the ELF header of the dead kernel's memory.
+  case coreHeader = 4
 
   /// The word that messages use.
   public var name: StaticString {
@@ -14,6 +16,7 @@ public enum SegmentRole: UInt32, Sendable, Hashable {
     case .initrd: "initrd"
     case .deviceTree: "dtb"
     case .crashRegion: "crash region"
+    case .coreHeader: "elfcorehdr"
     }
   }
 }

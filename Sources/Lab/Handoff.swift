@@ -36,6 +36,9 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
+  /// What the first kernel reserves for a crash kernel (`crashkernel=`): the second kernel is then
+  /// started by a crash of the first. Nil for a handoff that somebody asks for.
+  public var crashReservation: String?
   /// Bytes of a file in the lab's own initial file system that the second userland compares with
   /// its digest.
   public var ballast = 0
@@ -79,9 +82,11 @@ public struct Handoff: Sendable {
       let policy = machine.board == .raspberryPi3 ? "--on-failure=halt " : ""
       load =
         (preparation.map { $0 + "\n" } ?? "")
-        + "baton \(verified ? "" : "-i ")\(via)\(policy)-d -l "
-        + operands
-      execute = (interlude.map { $0 + "\n" } ?? "") + "baton -e"
+        + "baton \(verified ? "" : "-i ")\(via)\(policy)-d "
+        + (crashReservation == nil ? "-l " : "-p ") + operands
+      execute =
+        (interlude.map { $0 + "\n" } ?? "")
+        + (crashReservation == nil ? "baton -e" : Userland.crash)
       if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }
     case .kexecTools:
       files += try Self.kexecTools(workspace)
@@ -92,10 +97,12 @@ public struct Handoff: Sendable {
     if let secondInitrd {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
+      var tools = tool == .baton ? Array(files.prefix(1)) : []
+      if crashReservation != nil { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
-        busybox: busybox,
-        files: (tool == .baton ? Array(files.prefix(1)) : []) + (try modules(of: secondKernel)),
-        commands: mounting + secondCommands, ballast: ballast)
+        busybox: busybox, files: tools + (try modules(of: secondKernel)),
+        commands: mounting + secondCommands
+          + (crashReservation == nil ? "" : Userland.examination), ballast: ballast)
     }
     var kernel = try HostFile.bytes(of: secondKernel)
     // Bit 3 of the flags in an arm64 Image's header (booting.rst): any 2 MiB boundary will do.
@@ -109,6 +116,7 @@ public struct Handoff: Sendable {
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
     machine.kernel = firstKernel
+    if let crashReservation { machine.commandLine += " " + crashReservation }
     machine.initrd = directory + "/first.cpio"
     if let crashKernel { machine.commandLine += " crashkernel=" + crashKernel }
     // Unpacking, and a digest without instructions for it: a second or two for each 10 MB.

@@ -72,7 +72,8 @@ enum Userland {
   /// The second kernel's: says that it is there and what it was told, executes `commands`, and
   /// switches the machine off. Compressed, as distributions' are, but for `ballast`.
   ///
-  /// - Parameter ballast: bytes of a file in an archive in front, which it compares with its digest.
+  /// - Parameters:
+  ///   - ballast: bytes of a file in an archive in front, which it compares with its digest.
   static func second(
     busybox: String, files: [(path: String, contents: [UInt8])], commands: String = "",
     ballast: Int

@@ -38,6 +38,16 @@ public struct Workspace: Sendable {
     try existing(cache + "/guest/kexec-tools", remedy: "make setup")
   }
 
+  /// makedumpfile with its loader and libraries, as a guest has them.
+  func makedumpfile() throws(LabError) -> [(path: String, contents: [UInt8])] {
+    let folder = try existing(cache + "/guest/makedumpfile", remedy: "make setup-all")
+    var files = [("bin/makedumpfile", try HostFile.bytes(of: folder + "/makedumpfile"))]
+    for library in try HostFile.names(in: folder + "/lib") {
+      files.append(("lib/" + library, try HostFile.bytes(of: folder + "/lib/" + library)))
+    }
+    return files
+  }
+
   /// The static arm64 `baton`.
   public func baton() throws(LabError) -> String {
     try existing(root + "/dist/baton", remedy: "make dist")

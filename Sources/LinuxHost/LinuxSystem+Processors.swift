@@ -39,7 +39,7 @@ extension LinuxSystem {
 
   /// The numbers of the CPUs that are `online` or `possible`. The file is a list of numbers and
   /// ranges: `0-3,5`.
-  private func cpus(_ file: String) -> [UInt64]? {
+  func cpus(_ file: String) -> [UInt64]? {
     guard let line = firstLine(of: "/sys/devices/system/cpu/" + file) else { return nil }
     var cpus: [UInt64] = []
     for part in line.split(separator: UInt8(ascii: ",")) {
@@ -53,7 +53,7 @@ extension LinuxSystem {
     return cpus
   }
 
-  private func firstLine(of path: String) -> ArraySlice<UInt8>? {
+  func firstLine(of path: String) -> ArraySlice<UInt8>? {
     do throws(Errno) {
       var lines = TextLines(try read(path))
       return lines.next()

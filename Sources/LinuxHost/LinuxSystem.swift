@@ -21,6 +21,11 @@ public protocol LinuxSystem {
   /// - Throws: what open(2) or read(2) say; `Errno.fileTooLarge` for more than 16 MiB.
   func read(_ path: String) throws(Errno) -> [UInt8]
 
+  /// The first bytes of a file that may have no end, `limit` at most.
+  ///
+  /// - Throws: what open(2) or read(2) say.
+  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8]
+
   /// A file of any size, mapped. See `MappedFile.init(path:)`.
   func map(_ path: String) throws(Errno) -> MappedFile
 
@@ -32,6 +37,15 @@ public protocol LinuxSystem {
   func remove(_ path: String) throws(Errno)
 
   func write(_ text: String, to stream: OutputStream)
+
+  /// Adds a line to the kernel's log: /dev/kmsg.
+  func log(_ line: String) throws(Errno)
+
+  /// Whether standard error is a terminal: somebody may be watching.
+  var isErrorTerminal: Bool { get }
+
+  /// Milliseconds of a clock that never goes back.
+  var milliseconds: UInt64 { get }
 
   /// `kexec_load(2)`; no segments unload the slot.
   func kexecLoad(

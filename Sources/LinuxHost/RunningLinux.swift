@@ -8,6 +8,13 @@ public struct RunningLinux: LinuxSystem {
   public init() {}
 
   public func read(_ path: String) throws(Errno) -> [UInt8] {
+    let content = try read(path, limit: Self.readLimit + 1)
+    // The beginning of a file is not the file.
+    guard content.count <= Self.readLimit else { throw .fileTooLarge }
+    return content
+  }
+
+  public func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
     // Sound, here and below: the buffers live for the calls that lend them, and the calls are told
     // their sizes.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
@@ -15,16 +22,16 @@ public struct RunningLinux: LinuxSystem {
     defer { linux_close(descriptor) }
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
+    while content.count < limit {
+      let wanted = min(chunk.count, limit - content.count)
       let count = unsafe chunk.withUnsafeMutableBytes {
-        unsafe linux_read(descriptor, $0.baseAddress, $0.count)
+        unsafe linux_read(descriptor, $0.baseAddress, wanted)
       }
       guard count >= 0 else { throw Errno(failure: count) }
-      guard count > 0 else { return content }
-      // The beginning of a file is not the file.
-      guard content.count + count <= Self.readLimit else { throw .fileTooLarge }
+      guard count > 0 else { break }
       content += chunk[..<count]
     }
+    return content
   }
 
   public func map(_ path: String) throws(Errno) -> MappedFile {
@@ -61,6 +68,20 @@ public struct RunningLinux: LinuxSystem {
       }
     }
   }
+
+  public func log(_ line: String) throws(Errno) {
+    // Sound: both buffers live for the call.
+    let status = unsafe "/dev/kmsg".withCString { path in
+      unsafe Array(line.utf8).withUnsafeBytes {
+        unsafe linux_write_record(path, $0.baseAddress, $0.count)
+      }
+    }
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public var isErrorTerminal: Bool { linux_is_terminal(2) != 0 }
+
+  public var milliseconds: UInt64 { linux_milliseconds() }
 
   public func kexecLoad(
     entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot

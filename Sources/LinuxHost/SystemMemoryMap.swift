@@ -28,6 +28,8 @@ public struct SystemMemoryMap: Sendable, Hashable {
   public private(set) var kernelImage: PhysicalRange?
   /// What `crashkernel=` reserved.
   public private(set) var crashKernel = PhysicalRangeSet()
+  /// The same, reservation by reservation, in the file's order, which is ascending: two may touch.
+  public private(set) var crashKernelReservations: [PhysicalRange] = []
 
   /// Reads the file's content, untrusted text.
   public init(iomem text: [UInt8]) throws(Failure) {
@@ -53,6 +55,7 @@ public struct SystemMemoryMap: Sendable, Hashable {
         kernelParts.insert(range)
       } else if entry.name.starts(with: "Crash kernel".utf8) {
         crashKernel.insert(range)
+        crashKernelReservations.append(range)
       } else {
         // "reserved", and whatever else somebody has put there: not ours to overwrite.
         reserved.insert(range)

@@ -73,6 +73,7 @@ extension PlacementError {
     case .noRoomForKernel(let size): "no room for the kernel's \(size) bytes"
     case .noRoomForInitrd(let size): "no room for the ramdisk's \(size) bytes"
     case .noRoomForDeviceTree(let size): "no room for the device tree's \(size) bytes"
+    case .noRoomForCoreHeader(let size): "no room for \(size) bytes of a core header"
     case .noRoomForStage(let size): "no room for \(size) bytes of control pages"
     case .noRoomInCrashRegion(let size): "no room in the crash region of \(size) bytes"
     case .deviceTreeTooLarge(let size): "a device tree of \(size) bytes is larger than 2 MiB"

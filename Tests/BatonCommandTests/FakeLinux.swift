@@ -47,11 +47,23 @@ final class FakeLinux: LinuxSystem {
   private(set) var effects: [Effect] = []
   private(set) var output = ""
   private(set) var complaints = ""
+  /// The warning about a command line without panic=, which `complaints` leaves out.
+  private(set) var warnsOfPanic = false
+  private(set) var kernelLog = ""
+  var logFailure: Errno?
+  var isErrorTerminal = false
+  /// By which the clock goes on each time it is asked, in milliseconds.
+  var clockStep: UInt64 = 1
+  private var clock: UInt64 = 0
 
   func read(_ path: String) throws(Errno) -> [UInt8] {
     if let failure = fileFailures[path] { throw failure }
     guard let content = files[path] else { throw .noSuchFile }
     return content
+  }
+
+  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+    Array(try read(path).prefix(limit))
   }
 
   func map(_ path: String) throws(Errno) -> MappedFile {
@@ -70,8 +82,20 @@ final class FakeLinux: LinuxSystem {
   func write(_ text: String, to stream: OutputStream) {
     switch stream {
     case .standardOutput: output += text
-    case .standardError: complaints += text
+    case .standardError:
+      // Nearly every load of the tests would get this one.
+      if text.contains("no panic= on") { warnsOfPanic = true } else { complaints += text }
     }
+  }
+
+  func log(_ line: String) throws(Errno) {
+    if let logFailure { throw logFailure }
+    kernelLog += line
+  }
+
+  var milliseconds: UInt64 {
+    clock += clockStep
+    return clock
   }
 
   func kexecLoad(

@@ -17,9 +17,9 @@ struct LoadedMemory {
   let segments: [FakeLinux.Segment]
   let stage: StageImage
 
-  init(_ linux: FakeLinux) throws {
+  init(_ linux: FakeLinux, slot: KexecSlot = .normal) throws {
     guard linux.effects.count == 1,
-      case .kexecLoad(.normal, let entry, let segments) = linux.effects[0]
+      case .kexecLoad(slot, let entry, let segments) = linux.effects[0]
     else { throw NotLoaded(effects: linux.effects.count) }
     self.entry = entry
     self.segments = segments

@@ -98,6 +98,10 @@ final class FolderLinux: LinuxSystem {
     try real.read(folder.url.path + path)
   }
 
+  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+    try real.read(folder.url.path + path, limit: limit)
+  }
+
   func map(_ path: String) throws(Errno) -> MappedFile {
     try real.map(folder.url.path + path)
   }
@@ -116,6 +120,12 @@ final class FolderLinux: LinuxSystem {
     case .standardError: complaints += text
     }
   }
+
+  func log(_ line: String) throws(Errno) {}
+
+  var isErrorTerminal: Bool { false }
+
+  var milliseconds: UInt64 { real.milliseconds }
 
   func kexecLoad(
     entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot

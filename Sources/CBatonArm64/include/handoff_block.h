@@ -59,6 +59,7 @@
 #define BATON_SEGMENT_INITRD 1
 #define BATON_SEGMENT_DEVICE_TREE 2
 #define BATON_SEGMENT_CRASH_REGION 3
+#define BATON_SEGMENT_CORE_HEADER 4
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

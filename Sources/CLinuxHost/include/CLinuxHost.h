@@ -73,6 +73,12 @@ long linux_exec_shutdown(void);
 long linux_replace_file(const char *path, const void *content, size_t size);
 long linux_remove_file(const char *path);
 
+// Writes to a device that takes what one call writes as one record.
+long linux_write_record(const char *path, const void *content, size_t size);
+int linux_is_terminal(int descriptor);
+// CLOCK_MONOTONIC.
+uint64_t linux_milliseconds(void);
+
 // CNTVCT_EL0; the monotonic clock's nanoseconds on other architectures.
 uint64_t linux_counter(void);
 uint64_t linux_time(void);

@@ -1,0 +1,65 @@
+import LinuxHost
+
+/// How far long work is, on a line of its own on a terminal, and silent everywhere else.
+///
+///     baton: digesting: 212 of 480 MiB, 3 s left
+///
+/// Work that is quick, as it mostly is, never shows.
+struct Progress<System: LinuxSystem> {
+  private let system: System
+  private let work: String
+  private let total: UInt64
+  private let isShown: Bool
+  private let started: UInt64
+  private var lastShown: UInt64?
+
+  /// In milliseconds: how long work goes on unseen, and how often its line changes.
+  private static var patience: UInt64 { 500 }
+  private static var interval: UInt64 { 100 }
+
+  /// - Parameters:
+  ///   - work: what is done: "digesting".
+  ///   - total: in bytes.
+  init(_ work: String, total: UInt64, isQuiet: Bool, _ system: System) {
+    self.system = system
+    self.work = work
+    self.total = total
+    isShown = !isQuiet && system.isErrorTerminal
+    started = isShown ? system.milliseconds : 0
+  }
+
+  /// So many bytes are done, from the first on.
+  mutating func update(_ done: UInt64) {
+    guard isShown else { return }
+    let now = system.milliseconds
+    let elapsed = now &- started
+    guard elapsed >= Self.patience, now &- (lastShown ?? 0) >= Self.interval else { return }
+    lastShown = now
+    var line = "baton: " + work + ": " + String(done >> 20) + " of " + String(total >> 20) + " MiB"
+    if done > 0, done < total {
+      // At the pace so far, in seconds, rounded up.
+      let left = elapsed.multipliedReportingOverflow(by: (total - done) >> 10)
+      if !left.overflow, done >> 10 > 0 {
+        line += ", " + String((left.partialValue / (done >> 10) + 999) / 1000) + " s left"
+      }
+    }
+    show(line)
+  }
+
+  /// Says what is done where no more than that can be told: one call of the kernel's.
+  mutating func announce() {
+    guard isShown, total >= 32 << 20 else { return }
+    lastShown = started
+    show("baton: " + work + ": " + String(total >> 20) + " MiB")
+  }
+
+  /// Takes the line away.
+  func end() {
+    if lastShown != nil { show("") }
+  }
+
+  /// Back to the line's beginning, and what is left of the last one erased (ECMA-48, EL).
+  private func show(_ line: String) {
+    system.write("\r" + line + "\u{1b}[K", to: .standardError)
+  }
+}

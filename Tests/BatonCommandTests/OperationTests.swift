@@ -1,0 +1,96 @@
+import LinuxHost
+import Testing
+
+@testable import BatonCommand
+
+/// What an administrator sees of a restart: progress, watchdogs, warnings, the kernel's log.
+@Suite struct OperationTests {
+  private static let load = ["-l", "/boot/Image", "--initrd=/boot/initrd"]
+
+  private func large(_ linux: FakeLinux) {
+    linux.files["/boot/initrd"] = [UInt8](repeating: 7, count: 40 << 20)
+    linux.isErrorTerminal = true
+    linux.clockStep = 200
+  }
+
+  @Test func `Long work shows how far it is and how long it takes still, on a terminal`() throws {
+    let linux = try FakeLinux.machine()
+    large(linux)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    let lines = linux.complaints.split(separator: "\r")
+    #expect(lines.contains { $0.hasPrefix("baton: digesting: 20 of 40 MiB, 5 s left") }, "\(lines)")
+    #expect(lines.contains { $0.hasPrefix("baton: loading: 40 MiB") })
+    // Nothing of it stays.
+    #expect(linux.complaints.hasSuffix("\r\u{1b}[K"))
+    #expect(!linux.complaints.contains("\n"))
+  }
+
+  @Test(arguments: [(true, ["-q"]), (true, ["--quiet"]), (false, [])])
+  func `Nowhere else anything is shown`(isTerminal: Bool, options: [String]) throws {
+    let linux = try FakeLinux.machine()
+    large(linux)
+    linux.isErrorTerminal = isTerminal
+    #expect(Baton.run(Self.load + options, system: linux) == .success)
+    #expect(linux.complaints == "")
+  }
+
+  @Test func `Quick work shows nothing on a terminal either`() throws {
+    let linux = try FakeLinux.machine()
+    linux.isErrorTerminal = true
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(linux.complaints == "")
+  }
+
+  @Test(
+    arguments: [
+      ("30\n", "27\n", "watchdog0 is running and goes on through the handoff: 27 of 30 s are left"),
+      ("30\n", nil, "watchdog0 is running and goes on through the handoff, with a timeout of 30 s"),
+      (nil, nil, "watchdog0 is running and goes on through the handoff\n"),
+      ("many\n", "-1\n", "watchdog0 is running and goes on through the handoff\n"),
+    ] as [(String?, String?, String)])
+  func `A running watchdog is shown with its time, and left alone`(
+    timeout: String?, left: String?, sentence: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    let folder = "/sys/class/watchdog/watchdog0/"
+    linux.files[folder + "state"] = Array("active\n".utf8)
+    linux.files[folder + "timeout"] = timeout.map { Array($0.utf8) }
+    linux.files[folder + "timeleft"] = left.map { Array($0.utf8) }
+    linux.files["/sys/class/watchdog/watchdog1/state"] = Array("inactive\n".utf8)
+    _ = Baton.run(["-e"], system: linux)
+    #expect(linux.complaints.hasPrefix("baton: " + sentence))
+    #expect(!linux.complaints.contains("watchdog1"))
+    #expect(linux.effects == [.sync, .reboot])
+    _ = Baton.run(["--check"], system: linux)
+    #expect(linux.output.contains("warning: " + sentence))
+  }
+
+  @Test func `The kernel's log names the plan that is started`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    _ = Baton.run(["-e"], system: linux)
+    #expect(
+      linux.kernelLog.wholeMatch(
+        of: /baton: starting the loaded kernel, plan 0x[0-9a-f]{16}\n/) != nil)
+  }
+
+  @Test func `A log that cannot be written does not hinder a start`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    linux.logFailure = .permissionDenied
+    _ = Baton.run(["-e"], system: linux)
+    #expect(linux.effects == [.sync, .reboot])
+  }
+
+  @Test(arguments: [
+    ("--append=quiet", true), ("--append=quiet panic=10", false), ("--append=panic=-1", false),
+    ("--append=x.panic=1", true), ("--append=panic", true),
+  ])
+  func `A command line without panic= gets a warning`(option: String, warns: Bool) throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(Self.load + [option], system: linux) == .success)
+    #expect(linux.warnsOfPanic == warns)
+  }
+}
