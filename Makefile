@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: help setup setup-all run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
+.PHONY: deb install uninstall manual help setup setup-all run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -83,6 +83,26 @@ baton: stage
 	    $(UNICODE_TABLES) --end-group $(MUSL)/crtn.o)
 	@llvm-objcopy --strip-all .build-linux/release/baton .build-linux/baton.stripped
 	@cmp -s .build-linux/baton.stripped dist/baton || cp .build-linux/baton.stripped dist/baton
+
+# What is written from the option table: the man page and bash's completion.
+manual: stage
+	@$(SWIFT) build --quiet --product manual
+	@mkdir -p dist
+	@.build/debug/manual page >dist/baton.8
+	@.build/debug/manual completion >dist/baton.bash-completion
+
+PREFIX ?= /usr/local
+install: dist manual ## dist/baton, its man page and completion under DESTDIR and PREFIX
+	@install -D -m 755 dist/baton $(DESTDIR)$(PREFIX)/sbin/baton
+	@install -D -m 644 dist/baton.8 $(DESTDIR)$(PREFIX)/share/man/man8/baton.8
+	@install -D -m 644 dist/baton.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/baton
+
+uninstall: ## Remove what install has put there
+	@rm -f $(DESTDIR)$(PREFIX)/sbin/baton $(DESTDIR)$(PREFIX)/share/man/man8/baton.8 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/baton
+
+deb: dist manual ## dist/baton_VERSION_arm64.deb
+	@Packaging/build-deb
 
 # Programs for arm64 that tests run in an emulator.
 checks:

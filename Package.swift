@@ -34,6 +34,7 @@ let package = Package(
     .library(name: "KexecRelocation", targets: ["KexecRelocation"]),
     .executable(name: "baton", targets: ["baton"]),
     .executable(name: "lab", targets: ["LabCommand"]),
+    .executable(name: "manual", targets: ["Manual"]),
     .library(name: "labplugin", type: .dynamic, targets: ["CLabPlugin"]),
     .library(name: "cacheplugin", type: .dynamic, targets: ["CCachePlugin"]),
   ],
@@ -90,6 +91,7 @@ let package = Package(
       name: "baton", dependencies: ["BatonCommand", "LinuxHost"], swiftSettings: embeddable),
 
     // Host only.
+    .executableTarget(name: "Manual", dependencies: ["BatonCommand"], swiftSettings: strict),
     .target(name: "CLabPlugin"),
     .target(name: "CCachePlugin"),
     .target(

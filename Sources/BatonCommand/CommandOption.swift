@@ -1,7 +1,7 @@
 /// The options, once: getopt_long's table, `--help` and the checks all come from here. Spelling
 /// and meaning are kexec-tools' where it has the option.
-struct CommandOption: Sendable {
-  enum Name: Int32, Sendable {
+package struct CommandOption: Sendable {
+  package enum Name: Int32, Sendable {
     case load = 108  // l
     case loadPanic = 112  // p
     case execute = 101  // e
@@ -50,20 +50,20 @@ struct CommandOption: Sendable {
     case hotplug
   }
 
-  let name: Name
+  package let name: Name
   /// Spellings without the dashes; the first is the one that is shown.
-  let long: [StaticString]
+  package let long: [StaticString]
   /// What `--help` calls the argument; nil where there is none.
-  let argument: StaticString?
-  let help: StaticString
+  package let argument: StaticString?
+  package let help: StaticString
 
   /// The letter of the short form, where there is one.
-  var short: Character? {
+  package var short: Character? {
     name.rawValue < 256 ? Character(Unicode.Scalar(UInt8(truncatingIfNeeded: name.rawValue))) : nil
   }
 
   /// Whether kexec-tools has it, too, in one of its releases 2.0.25 to 2.0.32.
-  var isOfKexecTools: Bool {
+  package var isOfKexecTools: Bool {
     switch name {
     case .load, .loadPanic, .execute, .force, .unload, .status, .noInterfacesDown, .noSync, .type,
       .fileSystemCall, .memorySystemCall, .automaticSystemCall, .noChecks, .debug, .version, .help,
@@ -85,7 +85,7 @@ struct CommandOption: Sendable {
     return false
   }
 
-  static var all: [CommandOption] {
+  package static var all: [CommandOption] {
     [
       CommandOption(
         name: .load, long: ["load"], argument: nil,
