@@ -102,6 +102,7 @@ extension baton_departure {
       tcr = baton_read_tcr_el1()
       mair = baton_read_mair_el1()
       ttbr0 = baton_read_ttbr0_el1()
+      ttbr1 = baton_read_ttbr1_el1()
       feature_control = baton_read_cpacr_el1()
     } else {
       if hasTCR2 { tcr2 = baton_read_tcr2_el2() }
@@ -109,6 +110,7 @@ extension baton_departure {
       tcr = baton_read_tcr_el2()
       mair = baton_read_mair_el2()
       ttbr0 = baton_read_ttbr0_el2()
+      if Processor.regime == .el2Host { ttbr1 = baton_read_ttbr1_el2() }
       feature_control = baton_read_cptr_el2()
     }
   }

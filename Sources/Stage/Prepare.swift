@@ -71,5 +71,5 @@ private func registers(
   return baton_regime_registers(
     ttbr0: translation.root,
     tcr: regime.tcr(translation.tcr, mmfr0: baton_read_id_aa64mmfr0_el1()),
-    mair: translation.mair, sctlr: regime.translationOnSCTLR)
+    mair: translation.mair, sctlr: regime.translationOnSCTLR, ttbr1: translation.upper)
 }

@@ -31,12 +31,14 @@ BATON_READER(sctlr_el1, sctlr_el1)
 BATON_READER(tcr_el1, tcr_el1)
 BATON_READER(mair_el1, mair_el1)
 BATON_READER(ttbr0_el1, ttbr0_el1)
+BATON_READER(ttbr1_el1, ttbr1_el1)
 BATON_READER(cpacr_el1, cpacr_el1)
 
 BATON_READER(sctlr_el2, sctlr_el2)
 BATON_READER(tcr_el2, tcr_el2)
 BATON_READER(mair_el2, mair_el2)
 BATON_READER(ttbr0_el2, ttbr0_el2)
+BATON_READER(ttbr1_el2, S3_4_C2_C0_1)  // by encoding: only with FEAT_VHE
 BATON_READER(cptr_el2, cptr_el2)
 #undef BATON_READER
 
