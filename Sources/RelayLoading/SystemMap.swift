@@ -16,8 +16,10 @@ struct SystemMap {
     _ request: RelayLoad.Request, extents: [Extent], touched: PhysicalRangeSet,
     destinations: PhysicalRangeSet, control: ControlRegion, at place: PhysicalRange
   ) throws(RelayFailure) {
+    let end = request.mappable.ranges.last?.end ?? PhysicalAddress(0)
     let mapped = RelocationMap.Request(
-      regime: request.regime, granule: request.granule, memory: request.mappable,
+      regime: request.regime, granule: request.granule,
+      format: AddressFormat(holding: end), memory: request.mappable,
       resident: Self.stage(request, control, at: place), control: place,
       touched: request.system == .none ? destinations : touched, destinations: destinations)
     do throws(RelocationMap.Failure) {
