@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: help setup setup-all run bench matrix test dist stage relay baton checks lab format lint clean
+.PHONY: help setup setup-all run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -17,7 +17,7 @@ LINUX := $(SWIFT) build --quiet --build-system native --triple aarch64-none-none
 UNICODE_TABLES = $(shell dirname "$$(dirname "$$(readlink -f "$$(command -v swiftc)")")")/lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
 
 setup: ## Host packages and the arm64 pieces that the machine lacks
 	@Scripts/setup
@@ -36,6 +36,14 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 matrix: setup-all dist lab ## Every kernel on every machine, with a table at the end: minutes
 	$(call say,handing over on every machine)
 	@.build/debug/lab matrix
+	$(call say,relocating by every system)
+	@.build/debug/lab relay matrix
+
+matrix-cpus: setup dist lab ## 50 handoffs in a row on 4 CPUs, then on 8: minutes
+	$(call say,handing over 50 times on 4 CPUs)
+	@.build/debug/lab chain --length 50 --cpus 4 --gic 2
+	$(call say,handing over 50 times on 8 CPUs)
+	@.build/debug/lab chain --length 50 --cpus 8
 
 test: setup-all dist checks lab ## Everything: libraries, binaries, guests
 	$(call say,building the tests)

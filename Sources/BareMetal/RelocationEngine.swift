@@ -52,6 +52,20 @@ public struct RelocationEngine {
     return total
   }
 
+  /// Moves every extent of `block` with the MMU off, as kernels before Linux 5.16 do.
+  ///
+  /// - Returns: the number of bytes moved.
+  public static func moveUncached(_ block: HandoffBlockView) -> UInt64 {
+    var total: UInt64 = 0
+    for index in 0..<block.extentCount {
+      var extent = block.extent(index)
+      // Sound: one extent, which is read during the call.
+      unsafe baton_relocate_uncached(&extent, 1, 0, 0)
+      total &+= extent.size
+    }
+    return total
+  }
+
   /// Whether all CPUs together have moved so many bytes: only then may pieces be compared.
   public func hasMoved(_ bytes: UInt64) -> Bool {
     unsafe baton_completed(&work.pointee.bytes_moved) == bytes

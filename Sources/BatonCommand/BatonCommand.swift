@@ -51,6 +51,7 @@ public enum Baton {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     let isLoaded = KernelFlags.isLoaded(.normal, system)
     let record = LoadRecord.current(system)
+    let crash = LoadRecord.crashSlot(system)
     if json {
       system.write(
         JSONText.object { json in
@@ -59,20 +60,34 @@ public enum Baton {
           json.member("planDigest", record?.string("planDigest"))
           json.member("kernel", record?.string("kernel"))
           json.member("verification", record?.string("verification"))
-          json.member("crashKernelLoaded", KernelFlags.isLoaded(.crash, system))
+          json.member("via", record?.string("via"))
+          json.member("crashKernelLoaded", crash == .dumpKernel)
+          json.member("stagedImageLoaded", crash == .stagedImage || crash == .interrupted)
         }, to: .standardOutput)
       return isLoaded ? .success : .negative
     }
     var normal = "not loaded"
     if let record {
-      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (verifies "
-      normal += (record.string("verification") ?? "nothing known") + "): baton -e starts it"
+      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (via "
+      normal += (record.string("via") ?? "memory") + ", verifies "
+      normal += (record.string("verification") ?? "nothing known") + ")"
+      normal +=
+        record.isStaged && crash == .empty
+        ? ", but unloaded from the crashkernel region since: load it again" : ": baton -e starts it"
     } else if isLoaded {
       normal = "loaded, but not by this boot's baton -l: baton -e starts it"
     }
-    let crash = KernelFlags.isLoaded(.crash, system) ? "loaded" : "not loaded"
+    let crashText =
+      switch crash {
+      case .empty: "not loaded"
+      case .dumpKernel: "loaded"
+      case .stagedImage: "not loaded: the next kernel is staged there, and a panic resets"
+      case .interrupted:
+        "not loaded: what a baton -l staged there was left behind, and a panic resets; "
+          + "baton -u removes it"
+      }
     system.write(
-      "next kernel: " + normal + "\ncrash kernel: " + crash + "\n", to: .standardOutput)
+      "next kernel: " + normal + "\ncrash kernel: " + crashText + "\n", to: .standardOutput)
     return isLoaded ? .success : .negative
   }
 
@@ -88,24 +103,34 @@ public enum Baton {
   }
 
   private static func unload<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    try LoadPermission.require(system)
+    try LoadPermission.require(byFile: true, system)
     let record = LoadRecord.takeAway(system)
     do throws(Errno) {
-      // Sound: a list of no segments is never read.
-      try unsafe system.kexecLoad(
-        entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: .normal)
+      // The normal slot first: no stage may be loaded that relies on what is not.
+      if KernelFlags.isLockedDown(system) {
+        try system.kexecFileUnload()
+      } else {
+        try SegmentLoader.unload(.normal, system)
+      }
+      switch LoadRecord.crashSlot(system) {
+      case .stagedImage, .interrupted: try SegmentLoader.unload(.crash, system)
+      case .empty, .dumpKernel: break
+      }
     } catch {
       LoadRecord.putBack(record, system)
       throw .unload(error)
     }
+    LoadRecord.forget(system)
   }
 
   private static func execute<System: LinuxSystem>(_ system: System) throws(BatonError) {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
+    let record = LoadRecord.current(system)
+    if record?.isStaged == true, !KernelFlags.isLoaded(.crash, system) { throw .stagedImageGone }
     do throws(Errno) {
-      try StartRecord.write(loaded: LoadRecord.current(system), system)
+      try StartRecord.write(loaded: record, system)
     } catch {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
     }

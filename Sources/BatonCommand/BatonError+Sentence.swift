@@ -14,8 +14,18 @@ extension BatonError {
       .commandLineTooLong:
       .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
-      .tooLittleMemory:
+      .tooLittleMemory, .staging(.tooSmall):
       .noRoom
+    case .staging(.noRegion), .notForFileLoad, .cannotVerify: .unsupported
+    case .staging(.dumpKernelLoaded), .staging(.loadsUsedUp), .lockedDownWith: .notPermitted
+    case .stagedImageGone: .negative
+    case .fileLoad(.notPermitted), .fileLoad(.permissionDenied), .fileLoad(.keyRejected),
+      .fileLoad(.noPackage), .fileLoad(.noData), .fileLoad(.badMessage), .fileLoad(.keyMissing),
+      .fileLoad(.libraryBad):
+      .notPermitted
+    case .fileLoad(.noSuchSystemCall): .unsupported
+    case .fileLoad(.notExecutable): .badFile
+    case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable), .stagedLoad(_, .noMemory): .noRoom
     case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
     case .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays: .unsupported
     case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
@@ -23,7 +33,7 @@ extension BatonError {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
     case .nothingLoaded: .negative
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .reboot:
+      .reboot, .fileLoad, .stagedLoad, .staging:
       .systemCall
     }
   }
@@ -80,8 +90,11 @@ extension BatonError {
       "this boot's loads are used up (sysctl kernel." + String(name)
         + ", which counts unloading, too): no more until the next boot"
     case .lockedDown:
-      "this kernel is locked down and loads signed images only, by kexec_file_load(2); "
+      "this kernel is locked down and loads signed images only, by kexec_file_load(2): --via=file; "
         + "see /sys/kernel/security/lockdown"
+    case .lockedDownWith(let option):
+      "this kernel is locked down and loads by kexec_file_load(2) only, which cannot honour "
+        + option + "; see /sys/kernel/security/lockdown"
     case .noKexec:
       "no /sys/kernel/kexec_loaded: this kernel was built without kexec, or /sys is not mounted"
     // Kernels with kexec_file_load(2) only show kexec_loaded, too.
@@ -99,6 +112,24 @@ extension BatonError {
         + "module or seccomp filter forbids it"
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
+    case .staging(.dumpKernelLoaded):
+      "a dump kernel is loaded in the crashkernel region; --replace-crash-kernel gives it up, "
+        + "--via=memory leaves it alone"
+    case .staging(let obstacle): obstacle.sentence
+    case .stagedLoad(.crash, let error):
+      "the crashkernel region did not take it: kexec_load: " + error.text
+        + "; nothing is loaded now, no dump kernel either; --via=memory does without the region"
+    case .stagedLoad(.normal, let error):
+      "the region was loaded, but not the stage: kexec_load: " + error.text
+        + "; nothing is loaded now, no dump kernel either"
+    case .stagedImageGone:
+      "what baton -l had put into the crashkernel region was unloaded since; load it again"
+    case .notForFileLoad(let path):
+      path + ": kexec_file_load(2) takes the uncompressed Image only; decompress it first"
+    case .cannotVerify:
+      "this kernel loads by kexec_file_load(2) only, which takes no stage to verify anything; "
+        + "leave --require-verified out"
+    case .fileLoad(let error): error.fileLoadSentence
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
     case .reboot(let error):
       "the running kernel did not start the loaded one: reboot: " + error.text
@@ -111,6 +142,35 @@ extension Errno {
   var text: String {
     let words = String(description)
     return words == "Error" ? "error " + String(rawValue) : words
+  }
+}
+
+extension Errno {
+  /// What `kexec_file_load(2)` means by it.
+  fileprivate var fileLoadSentence: String {
+    let what: String =
+      switch self {
+      case .noSuchSystemCall: "this kernel was built without kexec_file_load (CONFIG_KEXEC_FILE)"
+      case .keyRejected:
+        "the image's signature is by a key that this kernel does not trust (EKEYREJECTED)"
+      case .keyMissing: "this kernel has no key for the image's signature (ENOKEY)"
+      case .noPackage:
+        "this kernel lacks the algorithm of the image's signature (ENOPKG)"
+      case .noData: "the image is not signed, and this kernel wants it to be (ENODATA)"
+      case .badMessage: "the image's signature is damaged (EBADMSG)"
+      case .libraryBad: "the image's signature table is damaged (ELIBBAD)"
+      case .notExecutable: "no loader of this kernel takes the image (ENOEXEC)"
+      case .permissionDenied:
+        "the integrity policy (IMA) refuses the kernel or the initrd (EACCES): sign both"
+      case .notPermitted:
+        "it is refused to this process or for this image (EPERM): no CAP_SYS_BOOT, or lockdown or a "
+          + "security module wants a signature"
+      case .textBusy: "the kernel or the initrd is open for writing (ETXTBSY)"
+      case .noMemory, .addressNotAvailable: "the running kernel has no room for it"
+      case .busy: "another program is loading a kernel at this moment"
+      default: text
+      }
+    return "kexec_file_load: " + what
   }
 }
 
@@ -129,6 +189,7 @@ extension UsageError {
     case .badValue(let option, let value):
       option + " takes " + Self.values(of: option) + ", not "
         + (value.isEmpty ? "nothing" : value)
+    case .contradiction(let one, let other): one + " does not go with " + other
     case .badAddress(let option, let value):
       option + " takes a physical address (0x80000000), not "
         + (value.isEmpty ? "nothing" : value)
@@ -140,6 +201,7 @@ extension UsageError {
   private static func values(of option: String) -> String {
     switch option {
     case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
+    case "--via": "auto, crashkernel, memory or file"
     case "--cpus": "a number of CPUs, from 1 on"
     default: "reset or halt"
     }
@@ -242,6 +304,8 @@ extension PlacementError {
         + ", which this kernel's pages of " + String(pageSize) + " bytes do not allow"
     case .deviceTreeTooLarge(let size):
       "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
+    case .noRoomInCrashRegion(let size):
+      "the crashkernel region of " + String(size >> 20) + " MiB takes neither kernel nor initrd"
     }
   }
 }

@@ -41,6 +41,20 @@ enum BatonError: Error {
   case noKexec
   case load(Errno)
   case unload(Errno)
+  /// `--via=crashkernel` cannot be.
+  case staging(StagingObstacle)
+  /// One of the calls of a staged load failed: both slots are empty.
+  case stagedLoad(KexecSlot, Errno)
+  /// What was staged is no longer in the crash slot.
+  case stagedImageGone
+  /// `kexec_file_load(2)` refused.
+  case fileLoad(Errno)
+  /// An image in a format that `kexec_file_load(2)` does not take.
+  case notForFileLoad(String)
+  /// `--require-verified`, and only `kexec_file_load(2)` would load here.
+  case cannotVerify
+  /// An option that `kexec_file_load(2)` cannot honour, on a kernel that is locked down.
+  case lockedDownWith(option: String)
   case nothingLoaded
   case reboot(Errno)
 }

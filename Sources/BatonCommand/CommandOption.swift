@@ -24,6 +24,9 @@ struct CommandOption: Sendable {
     case memoryMaximum
     case console
     case processors
+    case via
+    case replaceCrashKernel
+    case requireVerified
   }
 
   let name: Name
@@ -93,6 +96,15 @@ struct CommandOption: Sendable {
       CommandOption(
         name: .processors, long: ["cpus"], argument: "N",
         help: "Let at most N CPUs verify (default: all, where it is worth it; 1: one alone)."),
+      CommandOption(
+        name: .via, long: ["via"], argument: "auto|crashkernel|memory|file",
+        help: "Where the next kernel waits (default: auto; see Documentation/staged.md)."),
+      CommandOption(
+        name: .replaceCrashKernel, long: ["replace-crash-kernel"], argument: nil,
+        help: "Let --via=crashkernel take the place of a dump kernel that is loaded."),
+      CommandOption(
+        name: .requireVerified, long: ["require-verified"], argument: nil,
+        help: "Refuse to load what is not verified, every byte, between the kernels."),
       CommandOption(
         name: .dryRun, long: ["dry-run"], argument: nil,
         help: "Do everything but load, and show the plan."),

@@ -30,7 +30,7 @@ struct HostSurvey {
     lockdown = KernelFlags.lockdownMode(system)
     isLoadDisabled = KernelFlags.isSet("/proc/sys/kernel/kexec_load_disabled", system)
     loadsLeft = KernelFlags.loadsLeft(.normal, system)
-    obstacles = LoadPermission.obstacles(system)
+    obstacles = LoadPermission.obstacles(byFile: true, system)
     do throws(BatonError) {
       let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
       level = machine.level
@@ -47,6 +47,11 @@ struct HostSurvey {
       crashKernel = PhysicalRangeSet()
       // Who is not root reads neither memory map nor tree: that is one obstacle, not two.
       if system.isRoot { obstacles.append(error) }
+    }
+    if KernelFlags.isLockedDown(system) {
+      warnings.append(
+        "this kernel is locked down: it loads signed images only, and nothing is verified between "
+          + "the kernels (--via=file)")
     }
     if let release, Self.relocatesUncached(release) {
       warnings.append(

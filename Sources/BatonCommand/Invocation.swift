@@ -36,6 +36,12 @@ struct Invocation: Hashable, Sendable {
   var memoryMaximum = UInt64.max
   /// `--cpus`: how many CPUs may share the stage's work.
   var processorLimit = Int.max
+  /// `--via`'s; nil: the best that works.
+  var route: LoadRoute?
+  /// Whether a dump kernel may be unloaded for `--via=crashkernel`.
+  var replacesCrashKernel = false
+  /// Whether a load that is not verified between the kernels is refused.
+  var requiresVerified = false
 }
 
 /// A command line that makes no sense.
@@ -51,6 +57,8 @@ enum UsageError: Error, Hashable, Sendable {
   case badAddress(option: String, value: String)
   /// `--mem-min` is not below `--mem-max`.
   case emptyBounds
+  /// Two options of which one takes back what the other asks for.
+  case contradiction(String, String)
   /// `--json` beside what gives no answer.
   case noAnswerInJSON
 }
@@ -118,6 +126,18 @@ extension Invocation {
         }
         result.console = console
         loadOption = "--console"
+      case .via:
+        result.route = LoadRoute(parsing: value)
+        guard result.route != nil || value == "auto" else {
+          throw .badValue(option: "--via", value: value)
+        }
+        loadOption = "--via"
+      case .replaceCrashKernel:
+        result.replacesCrashKernel = true
+        loadOption = "--replace-crash-kernel"
+      case .requireVerified:
+        result.requiresVerified = true
+        loadOption = "--require-verified"
       }
     }
     // As everywhere: help and version win over all else.
@@ -134,6 +154,16 @@ extension Invocation {
       guard let image = parsed.operands.first else { throw .noImage }
       if parsed.operands.count > 1 { throw .unexpectedArgument(parsed.operands[1]) }
       guard result.memoryMinimum < result.memoryMaximum else { throw .emptyBounds }
+      if result.requiresVerified {
+        if !result.verifiesEverything { throw .contradiction("--require-verified", "--no-checks") }
+        if result.route == .file { throw .contradiction("--require-verified", "--via=file") }
+      }
+      if result.route == .file, let option = result.stageOption {
+        throw .contradiction("--via=file", option)
+      }
+      if result.replacesCrashKernel, let route = result.route, route != .crashKernel {
+        throw .contradiction("--replace-crash-kernel", "--via=" + route.text)
+      }
       result.action = .load(image: image)
     } else {
       guard let action = actions.first else { throw .noAction }
@@ -153,6 +183,17 @@ extension Invocation {
     guard let first = text.utf8.first, first != UInt8(ascii: "+"), let count = Int(text), count > 0
     else { throw .badValue(option: option, value: text) }
     return count
+  }
+
+  /// An option that only a load with Baton's stage can honour, as `kexec_file_load(2)` places
+  /// everything by itself and takes no tree; nil where none was given.
+  var stageOption: String? {
+    if deviceTree != nil { return "--dtb" }
+    if initrds.count > 1 { return "a second --initrd" }
+    if memoryMinimum != 0 { return "--mem-min" }
+    if memoryMaximum != .max { return "--mem-max" }
+    if haltsOnFailure { return "--on-failure=halt" }
+    return console == nil ? nil : "--console"
   }
 
   /// A number as kexec-tools takes it: hexadecimal behind 0x, else decimal.

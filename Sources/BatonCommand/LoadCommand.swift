@@ -5,35 +5,78 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// `--load`: everything that can fail comes before the one call that has an effect.
+/// `--load`: everything that can fail comes before the calls that have an effect.
 struct LoadCommand<System: LinuxSystem> {
   let invocation: Invocation
   let imagePath: String
   let system: System
 
   func run() throws(BatonError) {
-    if !invocation.isDryRun { try LoadPermission.require(system) }
-    let kernel = try openKernel()
-    let header = try kernel.image.withBytes { bytes throws(BatonError) -> Arm64Image in
-      do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
-        throw .image(kernel.name, error)
+    if invocation.route == .file { return try loadByFile(because: "--via=file") }
+    if invocation.route == nil, KernelFlags.isLockedDown(system) {
+      return try loadByFile(because: "this kernel is locked down")
+    }
+    if !invocation.isDryRun { try LoadPermission.require(byFile: false, system) }
+    do throws(BatonError) {
+      try loadWithStage(avoidingCrashRegion: nil)
+    } catch {
+      guard invocation.route == nil else { throw error }
+      switch error {
+      case .stagedLoad(.crash, _), .staging(.recordUnwritable):
+        warn(error.sentence)
+        do throws(BatonError) { try loadWithStage(avoidingCrashRegion: error.sentence) } catch {
+          try loadWithoutStage(after: error)
+        }
+      default: try loadWithoutStage(after: error)
       }
     }
+  }
+
+  /// The last way, where the kernel has no `kexec_load(2)`.
+  private func loadWithoutStage(after error: BatonError) throws(BatonError) {
+    guard case .load(.noSuchSystemCall) = error, invocation.stageOption == nil else { throw error }
+    do throws(BatonError) {
+      try loadByFile(because: "this kernel was built without kexec_load")
+    } catch {
+      if case .fileLoad(.noSuchSystemCall) = error { throw .load(.noSuchSystemCall) }
+      throw error
+    }
+  }
+
+  func warn(_ sentence: String) {
+    system.write("baton: warning: " + sentence + "\n", to: .standardError)
+  }
+
+  /// - Parameter avoidingCrashRegion: why it is not to be used; nil: as the options say.
+  private func loadWithStage(avoidingCrashRegion reason: String?) throws(BatonError) {
+    let kernel = try openKernel()
+    let header = try header(of: kernel.image, kernel.name)
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
     try kernel.withInitrd { own throws(BatonError) in
       if invocation.initrds.isEmpty {
-        try load(kernel: kernel, header: header, initrd: own)
+        try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
       } else {
         let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)
         try joined.withBytes { bytes throws(BatonError) in
-          try load(kernel: kernel, header: header, initrd: bytes)
+          try load(kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason)
         }
       }
     }
   }
 
+  func header(
+    of kernel: borrowing MappedFile, _ name: String
+  ) throws(BatonError) -> Arm64Image {
+    try kernel.withBytes { bytes throws(BatonError) -> Arm64Image in
+      do throws(ImageError) { return try Arm64Image(parsing: bytes) } catch {
+        throw .image(name, error)
+      }
+    }
+  }
+
   private func load(
-    kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan
+    kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan,
+    avoidingCrashRegion reason: String?
   ) throws(BatonError) {
     let commandLine = try LoadCommandLine.resolve(
       invocation, image: file.commandLine, system: system)
@@ -43,9 +86,7 @@ struct LoadCommand<System: LinuxSystem> {
       console: invocation.console)
     guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
     let lacking = try Suitability.require(header, path: imagePath, on: machine, system)
-    for warning in file.warnings + machine.warnings + lacking {
-      system.write("baton: warning: " + warning + "\n", to: .standardError)
-    }
+    if reason == nil { for warning in file.warnings + machine.warnings + lacking { warn(warning) } }
     var next = try NextTree(
       tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
       hasInitrd: initrd.byteCount > 0, system: system)
@@ -54,19 +95,25 @@ struct LoadCommand<System: LinuxSystem> {
     let selection: PieceSelection =
       invocation.verifiesEverything ? .everything : .sample(count: 64)
     let treeSize = try next.serialized().count
-    try Suitability.requireMemory(
-      UInt64(file.image.byteCount) + UInt64(initrd.byteCount) + UInt64(treeSize), system)
-    let layout = try layout(
-      machine: machine, unusable: try next.reservedMemory(), stage: stage, header: header,
-      initrdSize: initrd.byteCount,
-      treeSize: treeSize,
+    let unusable = try next.reservedMemory()
+    let sizes = LoadSizes(
+      kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize)
+    var request = HandoffLayout.Request(
+      stage: stage, regimes: machine.regimes, granule: machine.granule,
+      ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
+      redistributors: machine.redistributors,
       pieceCount: HandoffPlan.pieceCount(
-        selection, kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
-      processors: WorkSharing.processors(
-        limit: invocation.processorLimit,
-        work: HandoffPlan.verifiedBytes(
-          selection, kernel: file.image.byteCount, initrd: initrd.byteCount, deviceTree: treeSize),
-        on: machine, system))
+        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
+      placement: placement(
+        machine: machine, unusable: unusable, header: header, sizes: sizes))
+    request.processors = WorkSharing.processors(
+      limit: invocation.processorLimit,
+      work: HandoffPlan.verifiedBytes(
+        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
+      on: machine, system)
+    let (layout, choice) = try route(
+      request, sizes: sizes, memory: machine.memory, unusable: unusable,
+      commandLine: next.commandLine, avoidingCrashRegion: reason)
     let blob = try next.serialized(initrd: layout.placement.initrd)
     let plan = file.image.withBytes { kernel in
       // Sound: a span of bytes as the bytes that they are.
@@ -78,58 +125,42 @@ struct LoadCommand<System: LinuxSystem> {
     if invocation.showsPlan || invocation.isDryRun {
       system.write(
         invocation.answersInJSON
-          ? PlanListing.json(of: plan, machine: machine)
-          : PlanListing.text(of: plan, machine: machine), to: .standardOutput)
+          ? PlanListing.json(of: plan, choice, machine: machine)
+          : PlanListing.text(of: plan, choice, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
-    let older = LoadRecord.takeAway(system)
-    do throws(Errno) {
-      try file.image.withBytes { kernel throws(Errno) in
-        try SegmentLoader.load(
-          plan, kernel: kernel, initrd: initrd, deviceTree: blob, system: system)
-      }
-    } catch {
-      LoadRecord.putBack(older, system)
-      throw .load(error)
+    try file.image.withBytes { kernel throws(BatonError) in
+      try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
     }
-    let record = LoadRecord.json(
-      of: plan, invocation: invocation, image: imagePath, commandLine: commandLine, system)
+    note(
+      LoadRecord.json(
+        of: plan, route: choice.route, invocation: invocation, image: imagePath,
+        commandLine: commandLine, system))
+  }
+
+  /// Leaves the record of a load that is done.
+  func note(_ record: String) {
     do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
       // It is loaded all the same. What an older load left there would be wrong now.
       do throws(Errno) { try system.remove(LoadRecord.path) } catch {}
-      system.write(
-        "baton: warning: " + LoadRecord.path + ": " + error.text
-          + ": --status and --last will not know of this load\n", to: .standardError)
+      warn(
+        LoadRecord.path + ": " + error.text + ": --status and --last will not know of this load")
     }
   }
 
-  private func layout(
-    machine: Machine, unusable: PhysicalRangeSet, stage: StageImage, header: Arm64Image,
-    initrdSize: Int, treeSize: Int,
-    pieceCount: Int, processors: [UInt64]
-  ) throws(BatonError) -> HandoffLayout {
-    do throws(HandoffError) {
-      var request =
-        HandoffLayout.Request(
-          stage: stage, regimes: machine.regimes, granule: machine.granule,
-          ram: machine.memory.systemRAM, console: machine.lifeline.console.registers,
-          redistributors: machine.redistributors,
-          pieceCount: pieceCount,
-          placement: PlacementRequest(
-            available: machine.memory.available.subtracting(unusable),
-            runningKernel: machine.memory.kernelImage,
-            bounds: bounds(machine),
-            pageSize: machine.granule.pageSize,
-            kernel: KernelRequirements(
-              textOffset: header.textOffset, memorySize: header.imageSize,
-              mayLieAnywhere: header.allowsAnyPlacement, pageSize: header.pageSize),
-            initrdSize: UInt64(initrdSize), deviceTreeSize: UInt64(treeSize), controlSize: 0,
-            controlAlignment: StageImage.baseAlignment))
-      request.processors = processors
-      return try HandoffLayout(request)
-    } catch {
-      throw .handoff(error)
-    }
+  private func placement(
+    machine: Machine, unusable: PhysicalRangeSet, header: Arm64Image, sizes: LoadSizes
+  ) -> PlacementRequest {
+    PlacementRequest(
+      available: machine.memory.available.subtracting(unusable),
+      runningKernel: machine.memory.kernelImage,
+      bounds: bounds(machine),
+      pageSize: machine.granule.pageSize,
+      kernel: KernelRequirements(
+        textOffset: header.textOffset, memorySize: header.imageSize,
+        mayLieAnywhere: header.allowsAnyPlacement, pageSize: header.pageSize),
+      initrdSize: UInt64(sizes.initrd), deviceTreeSize: UInt64(sizes.deviceTree), controlSize: 0,
+      controlAlignment: StageImage.baseAlignment)
   }
 
   /// What the options allow of what the translation tables reach, without the first page: in the
@@ -201,7 +232,7 @@ struct LoadCommand<System: LinuxSystem> {
   /// In bytes: what is taken to be free where the kernel does not tell.
   private static var unknownMemory: UInt64 { 2 << 30 }
 
-  private func map(_ path: String) throws(BatonError) -> MappedFile {
+  func map(_ path: String) throws(BatonError) -> MappedFile {
     do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }
   }
 }

@@ -6,12 +6,16 @@ enum LoadPermission {
   /// does not say why.
   ///
   /// Unloading is such a call, too: the kernel refuses it for the same reasons.
-  static func require<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    if let first = obstacles(system).first { throw first }
+  ///
+  /// - Parameter byFile: whether `kexec_file_load(2)` will do, which lockdown leaves.
+  static func require<System: LinuxSystem>(
+    byFile: Bool, _ system: System
+  ) throws(BatonError) {
+    if let first = obstacles(byFile: byFile, system).first { throw first }
   }
 
   /// All of them.
-  static func obstacles<System: LinuxSystem>(_ system: System) -> [BatonError] {
+  static func obstacles<System: LinuxSystem>(byFile: Bool, _ system: System) -> [BatonError] {
     var result: [BatonError] = []
     if !KernelFlags.isThere(KernelFlags.normalSlot, system) { result.append(.noKexec) }
     if !system.isRoot { result.append(.notRoot) }
@@ -21,7 +25,7 @@ enum LoadPermission {
     if KernelFlags.loadsLeft(.normal, system) == 0 {
       result.append(.loadsUsedUp("kexec_load_limit_reboot"))
     }
-    if KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
+    if !byFile, KernelFlags.isLockedDown(system) { result.append(.lockedDown) }
     return result
   }
 }

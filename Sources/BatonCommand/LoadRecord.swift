@@ -3,60 +3,137 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// `/run/baton/loaded.json`: what a successful load left in the slot. Valid in the boot that it
+/// `/run/baton/loaded.json`: what a successful load left in the slots. Valid in the boot that it
 /// names, and while the kernel says that the slot holds something.
+///
+/// A staged load writes it twice: before it touches the crash slot, as an intent, so that whatever
+/// happens afterwards what lies there is known to be no dump kernel; and when it is done.
 enum LoadRecord {
   static let path = "/run/baton/loaded.json"
 
+  private static let staging = "staging"
+  private static let staged = "staged"
+
+  /// - Parameter plan: nil where the kernel made its own.
   static func json<System: LinuxSystem>(
-    of plan: HandoffPlan, invocation: Invocation, image: String, commandLine: [UInt8]?,
-    _ system: System
+    of plan: HandoffPlan?, route: LoadRoute, invocation: Invocation, image: String,
+    commandLine: [UInt8]?, _ system: System
   ) -> String {
     JSONText.object { json in
       json.member("bootId", KernelFlags.bootID(system))
-      json.member("planDigest", plan.digestText)
+      json.member("state", "loaded")
+      json.member("via", route.text)
+      json.member("crashSlot", route == .crashKernel ? staged : nil)
+      json.member("planDigest", plan?.digestText)
       json.member("time", system.time)
       json.member("kernel", image)
       json.member("initrd", invocation.initrds.first)
       json.member("initrds", invocation.initrds)
       json.member("dtb", invocation.deviceTree)
       json.member("commandLine", commandLine.map { String(decoding: $0, as: UTF8.self) })
-      json.member("verifiedBytes", plan.verifiedBytes)
-      json.member("verification", invocation.verifiesEverything ? "everything" : "sample")
-      json.member("segments", objects: plan.segments.count) { json, index in
-        json.member("name", String(plan.segments[index].name))
-        json.member("address", plan.segments[index].destination.start.text)
-        json.member("size", plan.segments[index].size)
+      json.member("verifiedBytes", plan?.verifiedBytes ?? 0)
+      json.member(
+        "verification",
+        plan == nil ? "nothing" : invocation.verifiesEverything ? "everything" : "sample")
+      let segments = plan?.segments ?? []
+      json.member("segments", objects: segments.count) { json, index in
+        json.member("name", String(segments[index].name))
+        json.member("address", segments[index].destination.start.text)
+        json.member("size", segments[index].size)
       }
     }
   }
 
   /// Takes the record away before what it describes may change, so that whatever ends this process
-  /// then, none is left that is wrong.
+  /// then, none is left that is wrong. Where Baton staged something, that remains on record.
   ///
   /// - Returns: its content, for `putBack` where nothing was changed.
   static func takeAway<System: LinuxSystem>(_ system: System) -> [UInt8]? {
     let content: [UInt8]?
     do throws(Errno) { content = try system.read(path) } catch { content = nil }
     // One that cannot be removed cannot be replaced either; that warns.
-    do throws(Errno) { try system.remove(path) } catch { return content }
+    do throws(Errno) {
+      switch crashSlot(system) {
+      case .stagedImage, .interrupted: try writeIntent(system)
+      case .empty, .dumpKernel: try system.remove(path)
+      }
+    } catch {
+      return content
+    }
     return content
   }
 
   static func putBack<System: LinuxSystem>(_ content: [UInt8]?, _ system: System) {
-    guard let content else { return }
+    guard let content else { return forget(system) }
     // Without it --status knows less, but nothing wrong.
     do throws(Errno) { try system.replace(path, with: content) } catch { return }
   }
 
-  /// The record of what is loaded now, nil where something else loaded it.
-  static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
-    guard KernelFlags.isLoaded(.normal, system),
-      let record = JSONRecord(path: path, system), let boot = KernelFlags.bootID(system),
+  /// Nothing of Baton's is loaded any more.
+  static func forget<System: LinuxSystem>(_ system: System) {
+    do throws(Errno) { try system.remove(path) } catch { return }
+  }
+
+  /// Notes that the crash slot is about to get what is no dump kernel.
+  ///
+  /// - Returns: what was on record before, for `putBack`.
+  static func replaceByIntent<System: LinuxSystem>(_ system: System) throws(Errno) -> [UInt8]? {
+    var content: [UInt8]?
+    do throws(Errno) { content = try system.read(path) } catch {}
+    try writeIntent(system)
+    return content
+  }
+
+  private static func writeIntent<System: LinuxSystem>(_ system: System) throws(Errno) {
+    let text = JSONText.object { json in
+      json.member("bootId", KernelFlags.bootID(system))
+      json.member("state", staging)
+      json.member("crashSlot", staged)
+    }
+    try system.replace(path, with: Array(text.utf8))
+  }
+
+  /// What holds the crash slot.
+  enum CrashSlot: Hashable {
+    case empty
+    /// Something that this boot's Baton did not load.
+    case dumpKernel
+    /// What is loaded now runs, or comes from, there.
+    case stagedImage
+    /// Left by a load that did not come to its end.
+    case interrupted
+  }
+
+  /// What holds the crash slot, as far as the kernel and this boot's record tell. What was loaded
+  /// there behind Baton's back looks like Baton's own.
+  static func crashSlot<System: LinuxSystem>(_ system: System) -> CrashSlot {
+    guard KernelFlags.isLoaded(.crash, system) else { return .empty }
+    guard let record = ofThisBoot(system), record.string("crashSlot") == staged else {
+      return .dumpKernel
+    }
+    return record.string("state") == staging || !KernelFlags.isLoaded(.normal, system)
+      ? .interrupted : .stagedImage
+  }
+
+  private static func ofThisBoot<System: LinuxSystem>(_ system: System) -> JSONRecord? {
+    guard let record = JSONRecord(path: path, system), let boot = KernelFlags.bootID(system),
       record.string("bootId") == boot
     else { return nil }
     return record
   }
+
+  /// The record of what is loaded now, nil where something else loaded it.
+  static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
+    guard KernelFlags.isLoaded(.normal, system), let record = ofThisBoot(system),
+      record.string("state") != staging
+    else { return nil }
+    return record
+  }
+}
+
+extension JSONRecord {
+  /// Of a load record: whether what it describes needs the crash slot.
+  var isStaged: Bool { string("via") == LoadRoute.crashKernel.text }
 }
 
 extension HandoffPlan {

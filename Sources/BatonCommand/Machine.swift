@@ -107,7 +107,7 @@ struct Machine {
     }
   }
 
-  private static func runningTree<System: LinuxSystem>(
+  static func runningTree<System: LinuxSystem>(
     _ system: System
   ) throws(BatonError) -> DeviceTree? {
     let blob: [UInt8]

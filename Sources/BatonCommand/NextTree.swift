@@ -24,6 +24,9 @@ struct NextTree {
       tree, commandLine: commandLine, hasInitrd: hasInitrd, seeds: seeds)
   }
 
+  /// What the next kernel will be told.
+  var commandLine: [UInt8] { tree.commandLine }
+
   /// Memory that the tree says is somebody else's.
   func reservedMemory() throws(BatonError) -> PhysicalRangeSet {
     do throws(DeviceTreeContentError) { return try tree.reservedMemory() } catch {

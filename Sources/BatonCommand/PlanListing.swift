@@ -4,12 +4,18 @@ import PhysicalMemory
 
 /// The plan as people read it: what lies where, how it is entered, what is verified.
 enum PlanListing {
-  static func text(of plan: HandoffPlan, machine: Machine) -> String {
-    var text = ""
+  static func text(of plan: HandoffPlan, _ choice: RouteChoice, machine: Machine) -> String {
+    var text = choice.text
     for segment in plan.segments {
       text += "  " + pad(String(segment.name), to: 10)
       text += pad(segment.destination.start.text, to: 20)
-      text += String(segment.size) + " bytes\n"
+      text += String(segment.size) + " bytes"
+      if let final = segment.final {
+        text += ", then moved to " + final.text
+      } else if segment.slot == .crash {
+        text += ", in place"
+      }
+      text += "\n"
     }
     text += "  verified  " + String(plan.verifiedBytes) + " bytes in " + String(plan.pieces.count)
     text += " pieces"
@@ -25,14 +31,18 @@ enum PlanListing {
     return text + "\n"
   }
 
-  static func json(of plan: HandoffPlan, machine: Machine) -> String {
+  static func json(of plan: HandoffPlan, _ choice: RouteChoice, machine: Machine) -> String {
     JSONText.object { json in
+      json.member("via", choice.route.text)
+      json.member("reason", choice.reason)
       json.member("segments", objects: plan.segments.count) { json, index in
         let segment = plan.segments[index]
         json.member("name", String(segment.name))
         json.member("address", segment.destination.start.text)
         json.member("size", segment.size)
         json.member("memorySize", segment.destination.size)
+        json.member("slot", segment.slot == .crash ? "crash" : "normal")
+        json.member("movedTo", segment.final?.text)
       }
       json.member("verifiedBytes", plan.verifiedBytes)
       json.member("pieces", UInt64(plan.pieces.count))
@@ -42,6 +52,21 @@ enum PlanListing {
       json.member(
         "console", machine.lifeline.console == .none ? nil : machine.lifeline.console.text)
       json.member("psci", machine.lifeline.conduit == .none ? nil : machine.lifeline.conduit.text)
+    }
+  }
+
+  /// Of a load that the kernel plans by itself.
+  static func text(of choice: RouteChoice) -> String {
+    choice.text + "  verified  nothing\n"
+  }
+
+  static func json(of choice: RouteChoice) -> String {
+    JSONText.object { json in
+      json.member("via", choice.route.text)
+      json.member("reason", choice.reason)
+      json.member("segments", objects: 0) { _, _ in }
+      json.member("verifiedBytes", 0 as UInt64)
+      json.member("pieces", 0 as UInt64)
     }
   }
 

@@ -5,9 +5,19 @@ import PhysicalMemory
 
 /// Gives a plan to `kexec_load(2)`.
 enum SegmentLoader {
+  /// Loads the segments that the plan has for `slot`.
   static func load<System: LinuxSystem>(
-    _ plan: HandoffPlan, kernel: RawSpan, initrd: RawSpan, deviceTree: [UInt8], system: System
+    _ plan: HandoffPlan, slot: HandoffPlan.Slot, kernel: RawSpan, initrd: RawSpan,
+    deviceTree: [UInt8], system: System
   ) throws(Errno) {
+    let entry: PhysicalAddress
+    let kexecSlot: KexecSlot
+    switch slot {
+    case .normal: (entry, kexecSlot) = (plan.entry, .normal)
+    case .crash:
+      guard let guardEntry = plan.guardEntry else { return }
+      (entry, kexecSlot) = (guardEntry, .crash)
+    }
     // The plan's own content goes into one buffer, whose address stays the same through the call.
     var words: [UInt64] = []
     var offsets: [Int] = []
@@ -23,7 +33,7 @@ enum SegmentLoader {
         unsafe kernel.withUnsafeBytes { kernel in
           unsafe initrd.withUnsafeBytes { initrd in
             var segments: [linux_kexec_segment] = unsafe []
-            for (segment, offset) in zip(plan.segments, offsets) {
+            for (segment, offset) in zip(plan.segments, offsets) where segment.slot == slot {
               let buffer: UnsafeRawPointer?
               var size = Int(segment.size)
               switch segment.content {
@@ -32,7 +42,8 @@ enum SegmentLoader {
               case .given(.deviceTree): unsafe buffer = deviceTree.baseAddress
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
-              case .zeros:
+              // The guard's tail is given as zeros.
+              case .zeros, .given(.crashRegion):
                 unsafe buffer = nil
                 size = 0
               }
@@ -44,7 +55,7 @@ enum SegmentLoader {
             unsafe segments.withUnsafeBufferPointer { segments in
               do throws(Errno) {
                 try unsafe system.kexecLoad(
-                  entry: plan.entry.rawValue, segments: segments, slot: .normal)
+                  entry: entry.rawValue, segments: segments, slot: kexecSlot)
               } catch {
                 failure = error
               }
@@ -54,5 +65,11 @@ enum SegmentLoader {
       }
     }
     if let failure { throw failure }
+  }
+
+  static func unload<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) throws(Errno) {
+    // Sound: a list of no segments is never read.
+    try unsafe system.kexecLoad(
+      entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
   }
 }

@@ -5,11 +5,11 @@ import LinuxHost
 enum WorkSharing {
   /// In bytes to be moved and verified: for less, another CPU is not switched on.
   ///
-  /// A CPU costs the one that starts it two calls to the firmware, and its caches and translations
-  /// begin empty: on machines where that was published, CPU_ON and CPU_OFF take some hundred
-  /// microseconds together. Verifying this much takes milliseconds, at one or two bytes a
-  /// nanosecond. Under emulation, where calls cost next to nothing, a CPU takes about ten thousand
-  /// instructions, and this much of the work more than six million.
+  /// It follows from the firmware: CPU_ON, CPU_OFF and the question whether a CPU is off are
+  /// expected to take a fraction of a millisecond on hardware, where this much takes two to four
+  /// milliseconds to verify, at one or two bytes a nanosecond. Nobody has measured that yet. In guest
+  /// instructions it would be worth it far earlier: a CPU's way on and off takes about a thousand,
+  /// this much of the work 6.4 million.
   static var worthwhileShare: UInt64 { 4 << 20 }
 
   /// The CPUs that share the work, by their affinity; none where the stage works alone.

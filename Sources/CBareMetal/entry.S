@@ -20,6 +20,27 @@ stage_header:
 	.word	0, 2 * STAGE_SECTION_STRIDE, 0, stage_writable_size
 	.balign	8
 	.space	32				// struct baton_lifeline, from the loader
+	b	stage_guard_entry		// STAGE_GUARD_ENTRY
+	.word	0
+
+// Masks everything and installs own vectors, before anything can fault: at EL2 VBAR may point into
+// memory that is gone. Leaves the VBAR that was found in x1, and SP_ELx selected.
+	.macro	own_exceptions
+	msr	daifset, #0xf
+	msr	tpidr_el0, xzr			// no PSCI conduit known yet
+	adrp	x8, stage_vectors
+	add	x8, x8, :lo12:stage_vectors
+	branch_at_el2 x9, 101f
+	mrs	x1, vbar_el1
+	msr	tpidr_el1, xzr			// nothing is being reported (exceptions.S)
+	msr	vbar_el1, x8
+	b	102f
+101:	mrs	x1, vbar_el2
+	msr	tpidr_el2, xzr
+	msr	vbar_el2, x8
+102:	isb
+	msr	spsel, #1
+	.endm
 
 // Entry, as Linux leaves: MMU and data cache off, interrupts masked, EL1 or EL2; no register holds
 // anything.
@@ -29,21 +50,7 @@ stage_header:
 	.section .text.stage_entry, "ax"
 	.globl	stage_entry
 stage_entry:
-	msr	daifset, #0xf
-	msr	tpidr_el0, xzr			// no PSCI conduit known yet
-	// Own vectors before anything can fault: at EL2 VBAR may point into memory that is gone.
-	adrp	x8, stage_vectors
-	add	x8, x8, :lo12:stage_vectors
-	branch_at_el2 x9, 1f
-	mrs	x1, vbar_el1
-	msr	tpidr_el1, xzr			// nothing is being reported (exceptions.S)
-	msr	vbar_el1, x8
-	b	2f
-1:	mrs	x1, vbar_el2
-	msr	tpidr_el2, xzr
-	msr	vbar_el2, x8
-2:	isb
-	msr	spsel, #1
+	own_exceptions
 	adrp	x8, stage_stack_top
 	add	x8, x8, :lo12:stage_stack_top
 	sub	sp, x8, #STAGE_CONTEXT_SIZE
@@ -63,6 +70,21 @@ stage_entry:
 	bl	baton_translation_on
 	mov	x0, sp
 	bl	stage_execute			// (context); does not return
+	b	baton_halt
+
+// The entry of the guard, a copy of the stage in the crash region without block and tables: as
+// Linux leaves in a panic, which is as above, but for the other CPUs. It says why it was entered,
+// and resets.
+	.section .text.stage_guard_entry, "ax"
+	.globl	stage_guard_entry
+stage_guard_entry:
+	own_exceptions
+	adrp	x8, stage_stack_top
+	add	x8, x8, :lo12:stage_stack_top
+	mov	sp, x8
+	mov	x29, xzr
+	mov	x30, xzr
+	bl	stage_guard			// does not return
 	b	baton_halt
 
 // Addresses for Swift, taken PC-relative.

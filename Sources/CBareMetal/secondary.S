@@ -25,6 +25,7 @@ baton_secondary_entry:
 	add	x8, x8, :lo12:stage_vectors
 	ldp	x10, x11, [x19, #STAGE_SHARED_WORK_LEVEL]	// CurrentEL, HCR_EL2
 	ldp	x12, x13, [x19, #STAGE_SHARED_WORK_FEATURES]	// and the conduit
+	ldr	x14, [x19, #STAGE_SHARED_WORK_SCTLR]
 	msr	tpidr_el0, x13
 	branch_at_el2 x9, 1f
 	b	3f
@@ -38,10 +39,15 @@ baton_secondary_entry:
 	msr	hcr_el2, x11
 	mov	x11, #0x33ff			// CPTR_EL2: RES1; TZ stays set
 	msr	cptr_el2, x11
-	ldr	x11, [x19, #STAGE_SHARED_WORK_SCTLR]
-	mov	x13, #0x1005			// M, C, I
-	bic	x11, x11, x13
-	msr	sctlr_el1, x11
+	// FEAT_MOPS at EL1 takes HCRX_EL2.MSCEn, which such a CPU has.
+	mrs	x11, S3_0_C0_C6_2		// ID_AA64ISAR2_EL1
+	tst	x11, #(0xf << 16)		// MOPS
+	b.eq	5f
+	mov	x11, #(1 << 11)
+	msr	S3_4_C1_C2_2, x11		// HCRX_EL2
+5:	mov	x11, #0x1005			// M, C, I
+	bic	x14, x14, x11
+	msr	sctlr_el1, x14
 	mov	x11, #0x3c5			// SPSR_EL2: EL1h, everything masked
 	msr	spsr_el2, x11
 	adr	x11, 3f
@@ -54,8 +60,8 @@ baton_secondary_entry:
 3:	msr	vbar_el1, x8
 	msr	tpidr_el1, xzr
 	msr	cpacr_el1, x12
-4:	isb
-	msr	spsel, #1
+	isb					// the vectors, before anything can fault
+4:	msr	spsel, #1
 	mov	sp, x0
 	mov	x29, xzr
 	mov	x30, xzr

@@ -25,6 +25,9 @@
 //     level rids it of them, if by then all such writes are synchronized and the MMU is off, from the
 //     `isb` behind the `dsb` behind it on;
 //   - a write of a system register may have had its effect or not, until an `isb`.
+// Each CPU has barriers, a TLB and registers of its own, and is as PSCI starts it when its first
+// instruction in the stage comes: MMU and caches off. Instruction caches are those of the CPU that
+// enters the stage and the next kernel.
 //
 // The log: a line `violation KIND PA PC` for each of the first of each kind, and at the next
 // kernel's first instruction `jump PC`, then `count KIND NUMBER` for every kind:
@@ -42,7 +45,8 @@
 //            address 0
 //   sync     what depends on a system register comes before the `isb` that its write needs: loads
 //            and stores (VBAR, by which they fault; SCTLR), SIMD instructions (CPACR, CPTR), writes
-//            of the translation's registers (SCTLR, which may have the MMU still on), the jump (all).
+//            of CPTR (HCR, which chooses its layout) and of the translation's registers (SCTLR, which
+//            may have the MMU still on), the jump (all).
 //            Also the MMU going off without an `isb` right before (Falkor erratum 1041). Of address 0
 // and `checked NAME NUMBER` for how much was looked at, so that silence can be told from absence:
 // loads, stores, blocks (of instructions), maintenance, barriers, registers.
@@ -51,10 +55,13 @@
 // maintenance are translated as the guest's accesses have shown: alike with the MMU off and for
 // code that runs at its own physical address, by one offset in Linux's linear map, and otherwise by
 // the last store to the same page.
+#include "../CBatonArm64/include/handoff_block.h"
 #include "../CLabPlugin/qemu_plugin_api.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +135,8 @@ static void violation_of_none(kind_t kind, uint64_t pc) {
 
 // ---- What is under way in the stage ------------------------------------------------------------
 
-// Of the CPU that runs the stage: no other runs on the path that the model follows.
+// Held by whoever looks at or changes what follows.
+static pthread_mutex_t model = PTHREAD_MUTEX_INITIALIZER;
 
 // Lines, each at most once.
 typedef struct {
@@ -148,23 +156,46 @@ static void insert(line_set_t *set_of, uint64_t line) {
   set_of->lines[set_of->count++] = line;
 }
 
-// Stored to around the caches, with no barrier since; `dc` that no `dsb sy` has completed.
-static line_set_t unordered, cleaning, invalidating;
-
 // How far a maintenance operation has come.
 typedef enum { NOT_DONE, ISSUED, COMPLETED, EFFECTIVE } progress_t;
-static progress_t tlb, instructions;
 
 // Registers whose writes no `isb` has synchronized.
 enum {
-  WRITTEN_SCTLR = 1, WRITTEN_TRANSLATION = 2, WRITTEN_VBAR = 4, WRITTEN_FEATURES = 8
+  WRITTEN_SCTLR = 1, WRITTEN_TRANSLATION = 2, WRITTEN_VBAR = 4, WRITTEN_FEATURES = 8,
+  WRITTEN_HYPERVISOR = 16
 };
-static unsigned unsynchronized;
-static bool translation_on;
-static uint64_t last_isb;
 
-static void require_synchronized(unsigned registers, uint64_t pc) {
-  if (unsynchronized & registers) violation_of_none(SYNC, pc);
+// A CPU in the stage.
+typedef struct {
+  // Stored to around the caches, with no barrier since; `dc` that no `dsb sy` has completed.
+  line_set_t unordered, cleaning, invalidating;
+  progress_t tlb, instructions;
+  unsigned unsynchronized;
+  bool in_stage, translation_on;
+  uint64_t last_isb;
+} cpu_t;
+
+static cpu_t cpus[MAXIMUM_VCPUS];
+// The one that enters the stage and the next kernel.
+static unsigned stage_vcpu;
+
+static word_t *bit_map(void) {
+  word_t *map = calloc((ram_size >> line_shift) / 64, sizeof *map);
+  if (!map) abort();
+  return map;
+}
+
+// The CPU's first instruction in the stage.
+static void arrived(unsigned vcpu) {
+  cpu_t *cpu = &cpus[vcpu];
+  cpu->unordered.map = bit_map();
+  cpu->cleaning.map = bit_map();
+  cpu->invalidating.map = bit_map();
+  cpu->in_stage = true;
+}
+
+static void require_synchronized(const cpu_t *cpu, unsigned registers, uint64_t pc) {
+  if (cpu->unsynchronized & registers) violation_of_none(SYNC, pc);
 }
 
 static void completed(line_set_t *set_of, word_t *state, word_t *other) {
@@ -216,15 +247,19 @@ static uint64_t physical(unsigned vcpu, unsigned level, uint64_t address, uint64
 
 // ---- What the guest does -----------------------------------------------------------------------
 
-static void stored_line(uint64_t line, bool cached, uint64_t pc) {
+static void stored_line(unsigned vcpu, uint64_t line, bool cached, uint64_t pc) {
   bool in_stage = window == IN_STAGE;
   set(written, line);
   if (in_stage) {
     // Maintenance under way is of what was there before.
-    clear(cleaning.map, line);
-    clear(invalidating.map, line);
-    if (instructions == ISSUED || instructions == COMPLETED) instructions = NOT_DONE;
-    if (!cached) insert(&unordered, line);
+    for (unsigned i = 0; i < MAXIMUM_VCPUS; i++) {
+      if (!cpus[i].in_stage) continue;
+      clear(cpus[i].cleaning.map, line);
+      clear(cpus[i].invalidating.map, line);
+    }
+    progress_t *instructions = &cpus[stage_vcpu].instructions;
+    if (*instructions == ISSUED || *instructions == COMPLETED) *instructions = NOT_DONE;
+    if (!cached) insert(&cpus[vcpu].unordered, line);
   }
   if (cached) {
     if (in_stage && has(around, line)) violation(STALE, line, pc);
@@ -249,32 +284,41 @@ static void accessed(
   uint64_t pc = (uintptr_t)place & ~3ull;
   bool cached = cacheable[vcpu][(uintptr_t)place & 3];
   if (store) remember(address, start);
-  if (window == IN_STAGE) {
+  bool in_stage = window == IN_STAGE;
+  if (in_stage) {
+    pthread_mutex_lock(&model);
     checked[store ? STORES : LOADS]++;
-    require_synchronized(WRITTEN_SCTLR | WRITTEN_VBAR, pc);
+    require_synchronized(&cpus[vcpu], WRITTEN_SCTLR | WRITTEN_VBAR, pc);
   }
   uint64_t last = line_of(start + (1ull << qemu_plugin_mem_size_shift(info)) - 1);
   for (uint64_t line = line_of(start); line <= last; line++) {
     if (store) {
-      stored_line(line, cached, pc);
+      stored_line(vcpu, line, cached, pc);
     } else if (cached) {
       if (has(around, line)) violation(STALE, line, pc);
     } else if (has(dirty, line)) {
       violation(READ, line, pc);
     }
   }
+  if (in_stage) pthread_mutex_unlock(&model);
 }
 
 static void fetched(unsigned vcpu, void *userdata) {
   if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
   uint64_t *block = userdata, pc = block[0] & ~3ull;
+  pthread_mutex_lock(&model);
+  if (!cpus[vcpu].in_stage) {
+    arrived(vcpu);
+    memset(cacheable[vcpu], 0, sizeof cacheable[vcpu]);
+  }
   checked[BLOCKS]++;
-  if (block[2]) require_synchronized(WRITTEN_FEATURES, pc);
+  if (block[2]) require_synchronized(&cpus[vcpu], WRITTEN_FEATURES, pc);
   uint64_t last = line_of(pc + block[1] - 1);
   for (uint64_t line = line_of(pc); line <= last; line++) {
     if (!cacheable[vcpu][block[0] & 3] && has(dirty, line)) violation(FETCH, line, pc);
     if (has(written, line)) violation(ICACHE, line, pc);
   }
+  pthread_mutex_unlock(&model);
 }
 
 // A place in the guest's code that does something to the model when it is executed.
@@ -300,12 +344,11 @@ static uint64_t read_register(struct qemu_plugin_register *handle) {
   return value;
 }
 
-static void maintained(unsigned vcpu, void *userdata) {
-  const place_t *place = userdata;
-  if (window == AFTER || vcpu >= MAXIMUM_VCPUS) return;
+static void maintain(unsigned vcpu, const place_t *place) {
+  cpu_t *cpu = &cpus[vcpu];
   if (window == IN_STAGE) checked[MAINTENANCE]++;
   if (place->operation == IC_ALL) {
-    if (window == IN_STAGE) instructions = ISSUED;
+    if (window == IN_STAGE) cpu->instructions = ISSUED;
     else memset((void *)written, 0, (ram_size >> line_shift) / 8);
     return;
   }
@@ -317,7 +360,7 @@ static void maintained(unsigned vcpu, void *userdata) {
   switch (place->operation) {
   case IC_LINE: clear(written, line); return;
   case DC_ZERO:
-    if (place->level) stored_line(line, cacheable[vcpu][place->level], place->pc);
+    if (place->level) stored_line(vcpu, line, cacheable[vcpu][place->level], place->pc);
     return;
   case DC_INVALIDATE:
     if (window == IN_STAGE && has(dirty, line)) violation(DROP, line, place->pc);
@@ -325,9 +368,9 @@ static void maintained(unsigned vcpu, void *userdata) {
   default: break;
   }
   if (window == IN_STAGE) {
-    if (has(unordered.map, line)) violation(ORDER, line, place->pc);
-    if (place->operation != DC_INVALIDATE) insert(&cleaning, line);
-    if (place->operation != DC_CLEAN) insert(&invalidating, line);
+    if (has(cpu->unordered.map, line)) violation(ORDER, line, place->pc);
+    if (place->operation != DC_INVALIDATE) insert(&cpu->cleaning, line);
+    if (place->operation != DC_CLEAN) insert(&cpu->invalidating, line);
     return;
   }
   // Whether the old kernel has its barriers is not asked here.
@@ -335,53 +378,65 @@ static void maintained(unsigned vcpu, void *userdata) {
   if (place->operation != DC_CLEAN) clear(around, line);
 }
 
-static void tlb_invalidated(unsigned vcpu, void *userdata) {
-  (void)vcpu;
-  const place_t *place = userdata;
-  if (window != IN_STAGE) return;
-  checked[MAINTENANCE]++;
-  if (place->level == place->of_level && !translation_on &&
-      !(unsynchronized & (WRITTEN_SCTLR | WRITTEN_TRANSLATION)))
-    tlb = ISSUED;
+static void maintained(unsigned vcpu, void *userdata) {
+  if (window == AFTER || vcpu >= MAXIMUM_VCPUS) return;
+  pthread_mutex_lock(&model);
+  maintain(vcpu, userdata);
+  pthread_mutex_unlock(&model);
 }
 
-static void barrier_passed(unsigned vcpu, void *userdata) {
-  (void)vcpu;
+static void tlb_invalidated(unsigned vcpu, void *userdata) {
   const place_t *place = userdata;
-  if (window != IN_STAGE) return;
+  if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
+  checked[MAINTENANCE]++;
+  cpu_t *cpu = &cpus[vcpu];
+  if (place->level == place->of_level && !cpu->translation_on &&
+      !(cpu->unsynchronized & (WRITTEN_SCTLR | WRITTEN_TRANSLATION)))
+    cpu->tlb = ISSUED;
+}
+
+static void pass_barrier(unsigned vcpu, const place_t *place) {
+  cpu_t *cpu = &cpus[vcpu];
   checked[BARRIERS]++;
   if (place->operation == ISB) {
-    last_isb = place->pc;
-    unsynchronized = 0;
-    if (tlb == COMPLETED) tlb = EFFECTIVE;
-    if (instructions == COMPLETED) {
-      instructions = EFFECTIVE;
-      memset((void *)written, 0, (ram_size >> line_shift) / 8);
+    cpu->last_isb = place->pc;
+    cpu->unsynchronized = 0;
+    if (cpu->tlb == COMPLETED) cpu->tlb = EFFECTIVE;
+    if (cpu->instructions == COMPLETED) {
+      cpu->instructions = EFFECTIVE;
+      if (vcpu == stage_vcpu) memset((void *)written, 0, (ram_size >> line_shift) / 8);
     }
     return;
   }
   // CRm: the domain in the two upper bits, what it waits for in the lower ones.
   bool whole_system = place->source == 0xf, everything = (place->source & 3) == 3;
-  if (whole_system) forget(&unordered);
+  if (whole_system) forget(&cpu->unordered);
   if (place->operation != DSB) return;
-  if (everything && tlb == ISSUED) tlb = COMPLETED;
-  if (everything && instructions == ISSUED) instructions = COMPLETED;
+  if (everything && cpu->tlb == ISSUED) cpu->tlb = COMPLETED;
+  if (everything && cpu->instructions == ISSUED) cpu->instructions = COMPLETED;
   if (whole_system) {
-    completed(&cleaning, dirty, NULL);
-    completed(&invalidating, around, dirty);
+    completed(&cpu->cleaning, dirty, NULL);
+    completed(&cpu->invalidating, around, dirty);
   }
 }
 
-static void translation_switched(bool on, uint64_t pc) {
-  if (on && !translation_on) {
-    if (tlb != EFFECTIVE) violation_of_none(TLB, pc);
+static void barrier_passed(unsigned vcpu, void *userdata) {
+  if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
+  pthread_mutex_lock(&model);
+  pass_barrier(vcpu, userdata);
+  pthread_mutex_unlock(&model);
+}
+
+static void translation_switched(cpu_t *cpu, bool on, uint64_t pc) {
+  if (on && !cpu->translation_on) {
+    if (cpu->tlb != EFFECTIVE) violation_of_none(TLB, pc);
     // From here on it fills with what the tables say.
-    tlb = NOT_DONE;
-  } else if (!on && translation_on) {
-    if (last_isb != pc - 4) violation_of_none(SYNC, pc);
+    cpu->tlb = NOT_DONE;
+  } else if (!on && cpu->translation_on) {
+    if (cpu->last_isb != pc - 4) violation_of_none(SYNC, pc);
   }
-  translation_on = on;
-  unsynchronized |= WRITTEN_SCTLR;
+  cpu->translation_on = on;
+  cpu->unsynchronized |= WRITTEN_SCTLR;
 }
 
 static void system_register_written(unsigned vcpu, void *userdata) {
@@ -400,20 +455,22 @@ static void system_register_written(unsigned vcpu, void *userdata) {
   } else {
     cacheable[vcpu][0] = cacheable[vcpu][1] = on;
   }
-  if (window == IN_STAGE && of_level == place->level) translation_switched(value & 1, place->pc);
+  if (window == IN_STAGE && of_level == place->level)
+    translation_switched(&cpus[vcpu], value & 1, place->pc);
 }
 
 // Any other register that the stage writes and that needs to be synchronized.
 static void register_written(unsigned vcpu, void *userdata) {
-  (void)vcpu;
   const place_t *place = userdata;
-  if (window != IN_STAGE) return;
+  if (window != IN_STAGE || vcpu >= MAXIMUM_VCPUS) return;
   checked[REGISTERS]++;
+  cpu_t *cpu = &cpus[vcpu];
   if (place->flag == WRITTEN_TRANSLATION) {
-    require_synchronized(WRITTEN_SCTLR, place->pc);
-    tlb = NOT_DONE;
+    require_synchronized(cpu, WRITTEN_SCTLR, place->pc);
+    cpu->tlb = NOT_DONE;
   }
-  unsynchronized |= place->flag;
+  if (place->flag == WRITTEN_FEATURES) require_synchronized(cpu, WRITTEN_HYPERVISOR, place->pc);
+  cpu->unsynchronized |= place->flag;
 }
 
 // ---- The window --------------------------------------------------------------------------------
@@ -430,24 +487,28 @@ static uint64_t guest_word(uint64_t address, size_t size) {
 static uint64_t stage_base;
 
 static void stage_entered(unsigned vcpu, void *userdata) {
-  (void)vcpu;
+  if (vcpu >= MAXIMUM_VCPUS) return;
   stage_base = ((const place_t *)userdata)->pc;
+  stage_vcpu = vcpu;
+  arrived(vcpu);
   window = IN_STAGE;
 }
 
 // At the jump, MMU off: every dirty line of the stage's own making, and every one in a piece.
 static void kernel_entered(unsigned vcpu, void *userdata) {
-  (void)vcpu;
-  if (window != IN_STAGE) return;
+  if (window != IN_STAGE || vcpu != stage_vcpu) return;
   window = AFTER;
   uint64_t pc = ((const place_t *)userdata)->pc;
-  require_synchronized(~0u, pc);
-  if (tlb != EFFECTIVE) violation_of_none(TLB, pc);
+  require_synchronized(&cpus[vcpu], ~0u, pc);
+  if (cpus[vcpu].tlb != EFFECTIVE) violation_of_none(TLB, pc);
   uint64_t block = stage_base + guest_word(stage_base + 20, 4);
-  uint64_t pieces = guest_word(block + 184, 8);  // offset, count of an array of 48-byte pieces
-  for (uint64_t i = 0; i < pieces >> 32 && i < 1 << 14; i++) {
-    uint64_t piece = block + (uint32_t)pieces + i * 48;
-    uint64_t start = guest_word(piece, 8), size = guest_word(piece + 8, 4);
+  uint64_t pieces = block + offsetof(struct baton_handoff_block, pieces);
+  uint64_t offset = guest_word(pieces + offsetof(struct baton_array, offset), 4);
+  uint64_t count = guest_word(pieces + offsetof(struct baton_array, count), 4);
+  for (uint64_t i = 0; i < count && i < 1 << 14; i++) {
+    uint64_t piece = block + offset + i * sizeof(struct baton_piece);
+    uint64_t start = guest_word(piece + offsetof(struct baton_piece, address), 8);
+    uint64_t size = guest_word(piece + offsetof(struct baton_piece, size), 4);
     if (!size || !is_ram(start) || !is_ram(start + size - 1)) continue;
     for (uint64_t line = line_of(start); line <= line_of(start + size - 1); line++)
       set(during, line);
@@ -518,6 +579,7 @@ static bool is_register_write(uint32_t word, place_t *place) {
     place->flag = WRITTEN_TRANSLATION;
     return true;
   case 0xd518c000: place->flag = WRITTEN_VBAR; return true;
+  case 0xd5181100: place->flag = WRITTEN_HYPERVISOR; return true;  // HCR_EL2
   case 0xd5181040: case 0xd5181140: place->flag = WRITTEN_FEATURES; return true;  // CPACR, CPTR
   default: return false;
   }
@@ -626,12 +688,6 @@ static int refuse(const char *why, const char *what) {
   return -1;
 }
 
-static word_t *bit_map(void) {
-  word_t *map = calloc((ram_size >> line_shift) / 64, sizeof *map);
-  if (!map) abort();
-  return map;
-}
-
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
   (void)info;
   const char *path = NULL, *stage = NULL;
@@ -659,9 +715,6 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
   during = bit_map();
   around = bit_map();
   written = bit_map();
-  unordered.map = bit_map();
-  cleaning.map = bit_map();
-  invalidating.map = bit_map();
   qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_atexit_cb(id, finished, NULL);

@@ -78,6 +78,11 @@ long linux_kexec_load(
     return result(syscall(SYS_kexec_load, entry, count, segments, flags));
 }
 
+long linux_kexec_file_load(
+    int kernel, int initrd, size_t size, const void *command_line, uint64_t flags) {
+    return result(syscall(SYS_kexec_file_load, kernel, initrd, size, command_line, flags));
+}
+
 long linux_reboot_kexec(void) {
     return result(syscall(SYS_reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, NULL));
 }

@@ -32,6 +32,9 @@ public struct HandoffTree: Sendable {
     }
   }
 
+  /// What the next kernel will be told.
+  public var commandLine: [UInt8] { tree.bootArguments ?? [] }
+
   /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
   /// longer among it.
   public func reservedMemory() throws(DeviceTreeContentError) -> PhysicalRangeSet {

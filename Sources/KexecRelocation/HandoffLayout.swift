@@ -63,9 +63,12 @@ public struct HandoffLayout: Sendable {
     let sharesWork = request.processors.count > 1
     let stacks = ProcessorStacks(
       count: sharesWork ? request.processors.count : 0, granule: request.granule)
+    // Of what is staged, the stage may have to move the kernel and the initrd, and it looks at the
+    // guard's tail.
+    let isStaged = request.placement.crashRegion != nil
     let blockSize = HandoffBlock.size(
-      extents: 0, pieces: request.pieceCount, redistributors: request.redistributors.count,
-      processors: stacks.count)
+      extents: isStaged ? 2 : 0, pieces: request.pieceCount + (isStaged ? 1 : 0),
+      redistributors: request.redistributors.count, processors: stacks.count)
     guard blockSize <= HandoffBlockView.maximumSize else {
       throw .tooLarge(pieces: request.pieceCount)
     }
@@ -105,7 +108,7 @@ public struct HandoffLayout: Sendable {
         kernel: placement.kernel, initrd: placement.initrd, deviceTree: placement.deviceTree,
         control: PhysicalRange(
           placement.control.start, upTo: placement.control.start + self.control.size),
-        stacks: placement.stacks)
+        stacks: placement.stacks, staging: placement.staging)
       processors = placement.stacks == nil ? [] : request.processors
       self.granule = request.granule
       self.redistributors = request.redistributors
@@ -169,6 +172,7 @@ public struct HandoffLayout: Sendable {
 
     var touched = PhysicalRangeSet([placement.kernel, placement.deviceTree, placement.control])
     if let initrd = placement.initrd { touched.insert(initrd) }
+    for range in placement.staging?.extraRanges ?? [] { touched.insert(range) }
     let format = AddressFormat(holding: touched.ranges.last?.end ?? PhysicalAddress(0))
     var data: PhysicalRangeSet
     do throws(BlockCoverError) {

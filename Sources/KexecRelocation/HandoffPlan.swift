@@ -1,8 +1,16 @@
 import BootDigests
+import CBatonArm64
 import PhysicalMemory
 
 /// A handoff, complete: what `kexec_load(2)` is given, and where.
 public struct HandoffPlan: Sendable {
+  /// Which of the kernel's two images a segment belongs to: the one that `kexec -e` starts, or the
+  /// one that a panic does, in the crash region.
+  public enum Slot: Sendable, Hashable {
+    case normal
+    case crash
+  }
+
   /// One thing to be loaded.
   public struct Segment: Sendable {
     public enum Content: Sendable {
@@ -21,6 +29,9 @@ public struct HandoffPlan: Sendable {
     /// Where it will lie, in whole pages of the running kernel; what the content does not fill is
     /// zero.
     public let destination: PhysicalRange
+    public let slot: Slot
+    /// Where the stage moves it; nil: it stays.
+    public let final: PhysicalAddress?
   }
 
   public let layout: HandoffLayout
@@ -28,6 +39,10 @@ public struct HandoffPlan: Sendable {
   public let pieces: [Piece]
   /// Where the running kernel jumps: the stage.
   public var entry: PhysicalAddress { layout.stageEntry }
+  /// Where a panic of the running kernel jumps: the guard. Nil where nothing is staged.
+  public var guardEntry: PhysicalAddress? {
+    layout.placement.staging.map { $0.guardRange.start + UInt64(STAGE_GUARD_ENTRY) }
+  }
 
   /// The number of pieces for segments of these sizes (kernel, initrd, device tree; in bytes, 0
   /// where there is none), for the layout's request.
@@ -69,6 +84,15 @@ public struct HandoffPlan: Sendable {
     let ranges = selection.ranges(
       ofSegments: [kernel.byteCount, initrd.byteCount, deviceTree.byteCount])
     var pieces: [Piece] = []
+    // First, so that a dump kernel that was loaded since is told by its name.
+    if let tail = layout.placement.staging?.guardTail {
+      let zeros = [UInt64](repeating: 0, count: Int(tail.size) / 8)
+      pieces.append(
+        Piece(
+          role: .crashRegion, range: tail,
+          // Sound: zeros as the bytes that they are.
+          digest: SHA256.digest(of: unsafe zeros.span.bytes, using: implementation)))
+    }
     func digest(
       _ bytes: RawSpan, _ ranges: [Range<Int>], role: SegmentRole, at place: PhysicalRange
     ) {
@@ -92,7 +116,8 @@ public struct HandoffPlan: Sendable {
       address: layout.blockAddress, lifeline: lifeline, entry: placement.kernel.start,
       arguments: (placement.deviceTree.start.rawValue, 0, 0, 0), tables: layout.tableMemory,
       granule: layout.granule, el1Layout: layout.translation(el2Layout: false),
-      el2Layout: layout.translation(el2Layout: true), extents: [], pieces: pieces,
+      el2Layout: layout.translation(el2Layout: true), extents: HandoffPlan.extents(placement),
+      pieces: pieces,
       record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
       redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size,
       kernelPageSize: layout.kernelPageSize, processors: layout.processors, stacks: placement.stacks
@@ -104,35 +129,81 @@ public struct HandoffPlan: Sendable {
     var segments: [Segment] = []
     func add(
       _ name: StaticString, _ content: Segment.Content, at start: PhysicalAddress, size: UInt64,
-      memorySize: UInt64? = nil
+      memorySize: UInt64? = nil, slot: Slot = .normal, final: PhysicalAddress? = nil
     ) {
       let range = PhysicalRange(start, upTo: start + (memorySize ?? size))
       segments.append(
         Segment(
           name: name, content: content, size: size,
-          destination: range.alignedOutward(to: page) ?? range))
+          destination: range.alignedOutward(to: page) ?? range, slot: slot, final: final))
     }
     // What a kernel needs beyond its bytes (bss) it clears by itself: kept free, not loaded.
-    add("kernel", .given(.kernel), at: placement.kernel.start, size: UInt64(kernel.byteCount))
+    func add(
+      _ role: SegmentRole, size: Int, at start: PhysicalAddress, _ place: Staging.Place?
+    ) {
+      let content = Segment.Content.given(role)
+      let size = UInt64(size)
+      switch place {
+      case nil, .relocated: add(role.name, content, at: start, size: size)
+      case .inPlace: add(role.name, content, at: start, size: size, slot: .crash)
+      case .moved(let source):
+        add(role.name, content, at: source.start, size: size, slot: .crash, final: start)
+      }
+    }
+    let staging = placement.staging
+    add(.kernel, size: kernel.byteCount, at: placement.kernel.start, staging?.kernel)
     if let place = placement.initrd {
-      add("initrd", .given(.initrd), at: place.start, size: UInt64(initrd.byteCount))
+      add(.initrd, size: initrd.byteCount, at: place.start, staging?.initrd)
     }
     add(
-      "dtb", .given(.deviceTree), at: placement.deviceTree.start,
-      size: UInt64(deviceTree.byteCount))
+      .deviceTree, size: deviceTree.byteCount, at: placement.deviceTree.start,
+      staging?.deviceTree)
+    func add(
+      _ name: StaticString, _ section: StageImage.Section, from base: PhysicalAddress, slot: Slot
+    ) {
+      add(
+        name, .words(section.words), at: base + section.offset,
+        size: UInt64(section.words.count * 8), memorySize: section.memorySize, slot: slot)
+    }
     let base = layout.stageEntry
-    add(
-      "stage", .words(stage.code.words), at: base + stage.code.offset,
-      size: UInt64(stage.code.words.count * 8), memorySize: stage.code.memorySize)
-    add(
-      "constants", .words(stage.constants.words), at: base + stage.constants.offset,
-      size: UInt64(stage.constants.words.count * 8), memorySize: stage.constants.memorySize)
+    add("stage", stage.code, from: base, slot: .normal)
+    add("constants", stage.constants, from: base, slot: .normal)
     add("writable", .zeros, at: base + stage.writable.offset, size: stage.writable.memorySize)
     add(
       "block", .words(blockWords), at: layout.blockAddress, size: UInt64(blockWords.count * 8))
     add(
       "tables", .words(tableWords), at: layout.tableMemory.start, size: layout.tableMemory.size)
+    if let staging {
+      add("guard", stage.code, from: staging.guardRange.start, slot: .crash)
+      add("guard-ro", stage.constants, from: staging.guardRange.start, slot: .crash)
+      add(
+        "guard-rw", .zeros, at: staging.guardTail.start, size: staging.guardTail.size,
+        slot: .crash)
+    }
     self.layout = layout
     self.segments = segments
+  }
+
+  /// What the stage has to move. Both ends are whole pages, so that rounding up stays inside.
+  private static func extents(_ placement: Placement) -> [Extent] {
+    guard let staging = placement.staging else { return [] }
+    var extents: [Extent] = []
+    func add(_ place: Staging.Place, to destination: PhysicalRange?) {
+      guard case .moved(let source) = place, let destination else { return }
+      let size = (source.size + Extent.unit - 1) & ~(Extent.unit - 1)
+      guard
+        let extent = Extent(source: source.start, destination: destination.start, size: size)
+      else { preconditionFailure("a source in the crash region is a destination") }
+      extents.append(extent)
+    }
+    add(staging.kernel, to: placement.kernel)
+    add(staging.initrd, to: placement.initrd)
+    // Several CPUs move them, in any order.
+    for extent in extents {
+      for other in extents {
+        precondition(!extent.source.overlaps(other.destination), "a source is a destination")
+      }
+    }
+    return extents
   }
 }

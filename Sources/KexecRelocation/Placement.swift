@@ -9,6 +9,8 @@ public struct Placement: Hashable, Sendable {
   public let control: PhysicalRange
   /// The stacks of the CPUs that share the work; nil where there are none, or no room.
   public let stacks: PhysicalRange?
+  /// Nil where nothing lies in the crash region.
+  public internal(set) var staging: Staging? = nil
 }
 
 /// What has to be placed, and where it may be.
@@ -34,6 +36,8 @@ public struct PlacementRequest: Sendable {
   public var controlAlignment: UInt64
   /// In bytes; 0 where there are none.
   public var stacksSize: UInt64 = 0
+  /// What is to hold as much as it can, in place where that is possible; nil: nothing is staged.
+  public var crashRegion: CrashRegion? = nil
 
   public init(
     available: PhysicalRangeSet, runningKernel: PhysicalRange?, bounds: PhysicalRange,
@@ -58,6 +62,8 @@ public enum PlacementError: Error, Hashable {
   case noRoomForInitrd(size: UInt64)
   case noRoomForDeviceTree(size: UInt64)
   case noRoomForStage(size: UInt64)
+  /// Neither kernel nor initrd fits into the crash region of so many bytes.
+  case noRoomInCrashRegion(size: UInt64)
   case deviceTreeTooLarge(size: UInt64)
   /// `kexec_load(2)` cannot put the kernel there: it loads whole pages of this size.
   case textOffsetNotPageAligned(UInt64, pageSize: UInt64)
@@ -87,6 +93,7 @@ extension PlacementRequest {
     var free = available
     if let runningKernel { free.insert(runningKernel) }
     free = free.intersection(bounds).alignedInward(to: pageSize)
+    if let crashRegion { return try place(stagingIn: crashRegion, free) }
 
     let kernelRange = try placeKernel(in: free)
     free.subtract(outward(kernelRange))
@@ -100,24 +107,40 @@ extension PlacementRequest {
       initrdRange = range
     }
 
-    // On a 2 MiB boundary, so that it never straddles two of the blocks by which early boot code
-    // maps it.
-    guard let tree = fromTheMiddle(free, size: deviceTreeSize, alignment: 2 << 20, bounds) else {
-      throw .noRoomForDeviceTree(size: deviceTreeSize)
-    }
+    let tree = try placeDeviceTree(in: free)
     free.subtract(outward(tree))
+    return try placeRest(kernel: kernelRange, initrd: initrdRange, deviceTree: tree, in: free)
+  }
 
+  /// What depends on nothing else.
+  func placeRest(
+    kernel: PhysicalRange, initrd: PhysicalRange?, deviceTree: PhysicalRange,
+    in free: PhysicalRangeSet
+  ) throws(PlacementError) -> Placement {
+    var free = free
     guard
       let control = fromTheMiddle(free, size: controlSize, alignment: controlAlignment, bounds)
     else { throw .noRoomForStage(size: controlSize) }
     free.subtract(outward(control))
 
     return Placement(
-      kernel: kernelRange, initrd: initrdRange, deviceTree: tree, control: control,
+      kernel: kernel, initrd: initrd, deviceTree: deviceTree, control: control,
       stacks: placeStacks(in: free))
   }
 
-  private func placeKernel(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
+  /// On a 2 MiB boundary, so that it never straddles two of the blocks by which early boot code
+  /// maps it.
+  static let deviceTreeAlignment: UInt64 = 2 << 20
+
+  func placeDeviceTree(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
+    guard
+      let tree = fromTheMiddle(
+        free, size: deviceTreeSize, alignment: PlacementRequest.deviceTreeAlignment, bounds)
+    else { throw .noRoomForDeviceTree(size: deviceTreeSize) }
+    return tree
+  }
+
+  func placeKernel(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
     // The base, not the image's first byte, is aligned: ask for room from the base on.
     let (size, overflow) = kernel.memorySize.addingReportingOverflow(kernel.textOffset)
     guard !overflow else { throw .noRoomForKernel(size: kernel.memorySize) }
@@ -136,29 +159,33 @@ extension PlacementRequest {
     return afterTextOffset(fit)
   }
 
-  private func afterTextOffset(_ range: PhysicalRange) -> PhysicalRange {
+  func afterTextOffset(_ range: PhysicalRange) -> PhysicalRange {
     PhysicalRange(range.start + kernel.textOffset, upTo: range.end)
   }
 
-  private func placeInitrd(in free: PhysicalRangeSet, kernel: PhysicalRange) -> PhysicalRange? {
+  func placeInitrd(in free: PhysicalRangeSet, kernel: PhysicalRange) -> PhysicalRange? {
+    for reachable in initrdWindows(kernel: kernel) {
+      if let fit = fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable) {
+        return fit
+      }
+    }
+    return nil
+  }
+
+  /// Where the initrd of a kernel at this place may lie, the better one first.
+  func initrdWindows(kernel: PhysicalRange) -> [PhysicalRange] {
     // Any window that covers the kernel will do: the highest first byte and the lowest last byte
     // follow from the kernel's ends.
     let alignment = PlacementRequest.initrdWindowAlignment
     let window = PlacementRequest.initrdWindow
     let first = kernel.start.alignedDown(to: alignment).rawValue
-    guard let last = kernel.end.alignedUp(to: alignment)?.rawValue else { return nil }
+    guard let last = kernel.end.alignedUp(to: alignment)?.rawValue else { return [] }
     // Above the kernel, in the window that begins with it; else below, in the one that ends there.
     let above = PhysicalRange(
       start: PhysicalAddress(first), size: min(window, UInt64.max - first))
     let below = PhysicalRange(
       start: PhysicalAddress(last > window ? last - window : 0), end: PhysicalAddress(last))
-    if let above, let reachable = above.intersection(bounds),
-      let fit = fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable)
-    {
-      return fit
-    }
-    guard let below, let reachable = below.intersection(bounds) else { return nil }
-    return fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable)
+    return [above, below].compactMap { $0?.intersection(bounds) }
   }
 
   /// The first fit upwards from the middle of the larger zone that is available in `bounds`, else
@@ -182,7 +209,7 @@ extension PlacementRequest {
     return fromTheMiddle(free, size: stacksSize, alignment: pageSize, bounds)
   }
 
-  private func outward(_ range: PhysicalRange) -> PhysicalRange {
+  func outward(_ range: PhysicalRange) -> PhysicalRange {
     range.alignedOutward(to: pageSize) ?? range
   }
 }

@@ -11,6 +11,8 @@ import PhysicalMemory
 public final class DebugStub {
   private let socket: CInt
   private let path: String
+  /// The CPU at which the guest stopped last, counted from 0; registers are this one's.
+  public private(set) var processor = 0
   private var received: [UInt8] = []
 
   /// Connects to the stub at `path`, as soon as there is one, calls `body` on a thread of its own,
@@ -72,19 +74,20 @@ public final class DebugStub {
 
   // MARK: The guest
 
-  /// The program counter of the first CPU.
+  /// The program counter.
   public func programCounter() throws(LabError) -> UInt64 { try register(32) }
 
-  /// Makes the first CPU go on at `address`.
+  /// Makes the CPU go on at `address`.
   public func setProgramCounter(_ address: UInt64) throws(LabError) {
     let bytes = (0..<8).map { UInt8(truncatingIfNeeded: address >> UInt64(8 * $0)) }
     try command("P20=" + bytes.map { Self.hexadecimal($0) }.joined())
   }
 
-  /// The exception level of the first CPU.
+  /// The exception level.
   public func exceptionLevel() throws(LabError) -> Int { Int(try register(33) >> 2 & 3) }
 
-  private func register(_ number: Int) throws(LabError) -> UInt64 {
+  /// A general register (0 to 30), or another by GDB's number.
+  public func register(_ number: Int) throws(LabError) -> UInt64 {
     let request = "p" + String(number, radix: 16)
     var value: UInt64 = 0
     for byte in try bytes(try ask(request), to: request).reversed() {
@@ -116,13 +119,32 @@ public final class DebugStub {
   public func run(to address: PhysicalAddress) throws(LabError) {
     let place = String(address.rawValue, radix: 16) + ",4"
     try command("Z1," + place)
-    let answer = try ask("c")
-    guard answer.hasPrefix("T05") else { throw .debugStub(request: "c", answer: answer) }
+    try go("c")
     try command("z1," + place)
     let counter = try programCounter()
     guard counter == address.rawValue else {
       throw .debugStub(request: "c", answer: "stopped at 0x" + String(counter, radix: 16))
     }
+  }
+
+  /// As `run(to:)`, until a CPU but the first is there.
+  public func runAnother(to address: PhysicalAddress) throws(LabError) {
+    try run(to: address)
+    while processor == 0 {
+      // Past the instruction, or it would stop there again.
+      try go("s")
+      try run(to: address)
+    }
+  }
+
+  /// Lets the guest go on until it stops.
+  private func go(_ request: String) throws(LabError) {
+    let answer = try ask(request)
+    // T05thread:02;
+    guard answer.hasPrefix("T05"), let thread = answer.firstRange(of: "thread:"),
+      let number = Int(answer[thread.upperBound...].prefix { $0.isHexDigit }, radix: 16)
+    else { throw .debugStub(request: request, answer: answer) }
+    processor = number - 1
   }
 
   /// Lets the guest go on, without a debugger from here on.

@@ -7,6 +7,27 @@ public struct Handoff: Sendable {
   }
 
   public var tool = Tool.baton
+  /// Where the next kernel waits, as `baton --via` takes it; nil leaves that to baton.
+  public var route: Route?
+  /// What the first kernel reserves by `crashkernel=`; nil: nothing.
+  public var crashKernel: String?
+  /// Shell commands of the first userland before the load; kexec-tools are at hand.
+  public var preparation: String?
+  /// Those between load and start.
+  public var interlude: String?
+  /// Whether the next kernel's header is changed to ask for the lowest place there is.
+  public var kernelMustLieLow = false
+  /// The ways of `baton --via`.
+  public enum Route: String, Sendable, CaseIterable {
+    case auto
+    case crashKernel = "crashkernel"
+    case memory
+    case file
+  }
+
+  /// Whether there is a stage of Baton's between the kernels.
+  var hasStage: Bool { tool == .baton && route != .file }
+
   /// Whether every byte is checked between the two kernels.
   public var verified = true
   /// The kernel that boots first.
@@ -15,7 +36,8 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
-  /// Bytes, a multiple of four, by which the lab's own initial file system is made larger.
+  /// Bytes of a file in the lab's own initial file system that the second userland compares with
+  /// its digest.
   public var ballast = 0
   /// What the machine is like; the scenario sets what it boots.
   public var machine = Machine()
@@ -49,14 +71,14 @@ public struct Handoff: Sendable {
     switch tool {
     case .baton:
       files.append(("bin/baton", try HostFile.bytes(of: workspace.baton())))
-      load = "baton \(verified ? "" : "-i ")-d -l " + operands
-      execute = "baton -e"
+      let via = route.map { "--via=\($0.rawValue) " } ?? ""
+      load =
+        (preparation.map { $0 + "\n" } ?? "") + "baton \(verified ? "" : "-i ")\(via)-d -l "
+        + operands
+      execute = (interlude.map { $0 + "\n" } ?? "") + "baton -e"
+      if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }
     case .kexecTools:
-      let folder = try workspace.kexecTools()
-      files.append(("bin/kexec", try HostFile.bytes(of: folder + "/kexec")))
-      for library in try HostFile.names(in: folder + "/lib") {
-        files.append(("lib/" + library, try HostFile.bytes(of: folder + "/lib/" + library)))
-      }
+      files += try Self.kexecTools(workspace)
       load = "kexec \(verified ? "" : "-i ")-l " + operands
       execute = "kexec -e"
     }
@@ -65,16 +87,48 @@ public struct Handoff: Sendable {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
       initrd = try await Userland.second(
-        busybox: busybox, files: tool == .baton ? files : [], ballast: ballast)
+        busybox: busybox, files: tool == .baton ? Array(files.prefix(1)) : [], ballast: ballast)
     }
-    files.append(("lab/kernel", try HostFile.bytes(of: secondKernel)))
+    var kernel = try HostFile.bytes(of: secondKernel)
+    // Bit 3 of the flags in an arm64 Image's header (booting.rst): any 2 MiB boundary will do.
+    if kernelMustLieLow { kernel[24] &= ~8 }
+    files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
     let image = try Userland.first(busybox: busybox, files: files, load: load, execute: execute)
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
     machine.kernel = firstKernel
     machine.initrd = directory + "/first.cpio"
+    if let crashKernel { machine.commandLine += " crashkernel=" + crashKernel }
+    // Unpacking, and a digest without instructions for it: a second or two for each 10 MB.
+    machine.timeLimit += .seconds(ballast >> 20)
     return machine
+  }
+
+  private static func kexecTools(
+    _ workspace: Workspace
+  ) throws -> [(path: String, contents: [UInt8])] {
+    let folder = try workspace.kexecTools()
+    var files = [("bin/kexec", try HostFile.bytes(of: folder + "/kexec"))]
+    for library in try HostFile.names(in: folder + "/lib") {
+      files.append(("lib/" + library, try HostFile.bytes(of: folder + "/lib/" + library)))
+    }
+    return files
+  }
+
+  /// Runs the scenario up to whatever end it has, for those in which the handoff is not to succeed.
+  public func runToAnyEnd(in workspace: Workspace) async throws -> GuestRun {
+    try await HostFile.withTemporaryDirectory { directory in
+      let machine = try await prepare(in: directory, workspace)
+      let console = HandoffConsole(ownUserland: false) { _ in }
+      return try await machine.run(line: { line, guest in
+        switch console.read(line) {
+        case .nothing: break
+        case .type(let text): try await guest.send(text)
+        case .end: await guest.end()
+        }
+      })
+    }
   }
 
   /// Runs the scenario to its end.
@@ -90,7 +144,7 @@ public struct Handoff: Sendable {
       let log = directory + "/events"
       machine.plugin = .init(
         library: try workspace.plugin(), log: log,
-        stage: tool == .baton ? try workspace.stage() : nil)
+        stage: hasStage ? try workspace.stage() : nil)
       let started = ContinuousClock.now
       let console = HandoffConsole(ownUserland: secondInitrd != nil) {
         progress($0, ContinuousClock.now - started)
@@ -106,19 +160,22 @@ public struct Handoff: Sendable {
       if let status = seen.loadStatus, status != "0" {
         throw run.failure("\(tool.rawValue) -l failed with status \(status)")
       }
-      for phase in HandoffPhase.expected(tool) where !seen.phases.contains(phase) {
+      for phase in HandoffPhase.expected(withStage: hasStage) where !seen.phases.contains(phase) {
         throw run.failure("the handoff did not reach “\(phase.rawValue)”")
       }
       guard seen.commandLine?.contains(token) == true else {
         throw run.failure(
           "the second kernel's command line is “\(seen.commandLine ?? "")”, not “\(commandLine)”")
       }
+      if ballast > 0, seen.ballast != "/lab/ballast: OK" {
+        throw run.failure("the second userland's ballast is not what was loaded")
+      }
       return HandoffReport(
         tool: tool, verified: verified, listing: PlanListing(seen.loadLines),
         stageLine: seen.stageLine, commandLine: seen.commandLine ?? "",
         startedLevel: seen.startedLevel, processors: seen.processors,
         usesHostExtensions: seen.usesHostExtensions,
-        measurement: try HandoffMeasurement(EventLog(HostFile.text(of: log)), tool: tool),
+        measurement: try HandoffMeasurement(EventLog(HostFile.text(of: log)), hasStage: hasStage),
         run: run)
     }
   }

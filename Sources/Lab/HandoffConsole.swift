@@ -11,6 +11,8 @@ final class HandoffConsole: Sendable {
     var loadStatus: String?
     var stageLine: String?
     var commandLine: String?
+    /// What the second userland's `sha256sum -c` said.
+    var ballast: String?
     /// The exception level at which the second kernel found all its CPUs.
     var startedLevel: Int?
     /// The CPUs that the second kernel brought up.
@@ -80,6 +82,9 @@ final class HandoffConsole: Sendable {
       phase = nil
     } else if handedOver, line.hasSuffix("detected: Virtualization Host Extensions") {
       seen.usesHostExtensions = true
+      phase = nil
+    } else if let words = text(after: Userland.ballast, in: line) {
+      seen.ballast = words
       phase = nil
     } else if line == Userland.second
       || ownUserland && handedOver && line.hasSuffix(" as init process")

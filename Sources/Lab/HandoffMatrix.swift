@@ -46,12 +46,32 @@ public struct HandoffMatrix: Sendable {
           $0.cpu = kernel == "6.12" ? "max,lpa2=off" : "max"
         })
     }
+    cells += Self.staged
     // As the next kernel, it may have them.
     cells.append(
       MatrixCell("6.1", to: "6.12") {
         $0.level = .vhe
         $0.cpu = "max"
       })
+  }
+
+  /// In place in the crash region, with initial file systems of three sizes.
+  private static var staged: [MatrixCell] {
+    var cells: [MatrixCell] = []
+    for (first, next) in [("5.10", "5.10"), ("6.1", "6.1"), ("5.10", "6.1"), ("6.12", "6.12")] {
+      for level in Machine.Level.allCases {
+        for (ballast, region, gibibytes) in [(1, "128M", 2), (120, "256M", 2), (380, "640M", 3)] {
+          var cell = MatrixCell(first, to: next) {
+            $0.level = level
+            $0.memory = gibibytes * 1024
+          }
+          cell.ballast = ballast
+          cell.crashKernel = region
+          cells.append(cell)
+        }
+      }
+    }
+    return cells
   }
 
   /// Runs all cells, as many at a time as there are processors for.

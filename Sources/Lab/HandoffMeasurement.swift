@@ -13,7 +13,8 @@ public struct HandoffMeasurement: Sendable {
   public var kernelLevel: Int
 
   /// - Throws: `LabError.guest` where the log lacks a moment that a handoff must have.
-  public init(_ log: EventLog, tool: Handoff.Tool) throws(LabError) {
+  /// - Parameter hasStage: whether Baton's stage ran between the kernels.
+  public init(_ log: EventLog, hasStage: Bool) throws(LabError) {
     func need<Value>(_ value: Value?, _ what: String) throws(LabError) -> Value {
       guard let value else {
         throw .guest("the plugin's log does not have \(what)", lastLines: [])
@@ -35,7 +36,7 @@ public struct HandoffMeasurement: Sendable {
     kernelLevel = log.events[kernel].level
     var points: [(name: String, event: Int)] = []
     var uncachedFrom = bye
-    if tool == .baton {
+    if hasStage {
       let stage = try need(
         log.first(from: bye) { $0.kind == .stageEntry }, "the stage's entry")
       points.append(("Bye! → stage", stage))

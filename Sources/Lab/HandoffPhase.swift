@@ -40,8 +40,8 @@ public enum HandoffPhase: Sendable, Equatable {
     }
   }
 
-  /// The phases that every handoff with the tool passes through.
-  static func expected(_ tool: Handoff.Tool) -> [Name] {
-    Name.allCases.filter { $0 != .stage || tool == .baton }
+  /// The phases that every handoff passes through.
+  static func expected(withStage: Bool) -> [Name] {
+    Name.allCases.filter { $0 != .stage || withStage }
   }
 }

@@ -8,6 +8,12 @@ public struct HandoffReport: Sendable {
   public var listing: PlanListing
   /// The stage's one line.
   public var stageLine: String?
+  /// The bytes that the running kernel and the stage moved between them.
+  public var movedBytes: UInt64 {
+    let words = (stageLine ?? "").split(separator: " ")
+    let moved = words.firstIndex(of: "moved").flatMap { UInt64(words[$0 + 1]) }
+    return listing.relocatedBytes + (moved ?? 0)
+  }
   /// What the second kernel says that it was told.
   public var commandLine: String
   /// The exception level at which the second kernel found all its CPUs; nil where they differ.
@@ -36,7 +42,10 @@ public struct HandoffReport: Sendable {
       ])
     }
     let since = tool == .baton ? "stage entry" : "Bye!"
-    return (listing.ranges.isEmpty ? "" : pieces.text + "\n") + table.text
+    let moved =
+      stageLine == nil
+      ? "" : "Moved by kernel and stage: " + TextTable.grouped(movedBytes) + " bytes\n\n"
+    return (listing.ranges.isEmpty ? "" : pieces.text + "\n") + moved + table.text
       + "\nData accesses with the caches off, \(since) → jump: "
       + TextTable.grouped(measurement.uncachedAccesses) + "\n"
   }

@@ -45,6 +45,8 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
   public var ordinals: Range<Int>
   /// The levels whose way leads through it.
   public var levels: [Machine.Level]
+  /// Whether the way leads through it only where other CPUs share the work.
+  public var needsSecondary: Bool
   /// What the model finds where it is missing, at the least.
   public var violation: CacheLog.Kind
 
@@ -54,12 +56,14 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
 
   init(
     _ function: String, _ operation: Operation, _ ordinal: Int = 0, count: Int = 1,
-    at levels: [Machine.Level] = Machine.Level.allCases, finds violation: CacheLog.Kind
+    at levels: [Machine.Level] = Machine.Level.allCases, needsSecondary: Bool = false,
+    finds violation: CacheLog.Kind
   ) {
     self.function = function
     self.operation = operation
     ordinals = ordinal..<(ordinal + count)
     self.levels = levels
+    self.needsSecondary = needsSecondary
     self.violation = violation
   }
 
@@ -69,9 +73,12 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
     let el2: [Machine.Level] = [.el2, .vhe]
     let on = "baton_translation_on"
     let off = "baton_leave"
+    let secondary = "baton_secondary_entry"
     return [
       // The vectors' address, before anything can fault.
       .init("stage_entry", .isb, finds: .sync),
+      // The same in the guard, to which no handoff leads.
+      .init("stage_guard_entry", .isb, at: [], finds: .sync),
       // Stores made around the caches, before the lines go; the lines gone, before they are read.
       .init(on, .dsbSY, 0, finds: .order),
       .init(on, .dcIVAC, finds: .stale),
@@ -95,10 +102,10 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       .init("baton_relocate", .dcCIVAC, 8, finds: .left),
       // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
-      // What another CPU reads before its MMU is on; and the layout of CPTR, then SIMD and vectors.
-      .init("baton_complete_cleaning", .dsbSY, at: [], finds: .read),
-      .init("baton_secondary_entry", .isb, 0, at: [], finds: .sync),
-      .init("baton_secondary_entry", .isb, 1, at: [], finds: .sync),
+      // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors.
+      .init("baton_complete_cleaning", .dsbSY, needsSecondary: true, finds: .read),
+      .init(secondary, .isb, 0, at: el2, needsSecondary: true, finds: .sync),
+      .init(secondary, .isb, 1, at: el1, needsSecondary: true, finds: .sync),
       // The stage's own lines, and all cleans before them.
       .init(off, .dcCIVAC, finds: .left),
       .init(off, .dsbSY, finds: .left),

@@ -5,6 +5,11 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
   /// The series of the Debian kernel that is handed over to.
   public var next: String
   public var machine: Machine
+  /// What the first kernel reserves by `crashkernel=`, for a load that is staged there; nil: an
+  /// ordinary one.
+  public var crashKernel: String?
+  /// MiB of a file in the next kernel's initial file system.
+  public var ballast = 0
 
   /// - Parameters:
   ///   - next: `first` where it is nil.
@@ -27,10 +32,15 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
     words.append("GICv\(machine.gic.rawValue)" + (machine.hasITS ? " with ITS" : ""))
     words.append("\(machine.processors) CPU" + (machine.processors == 1 ? "" : "s"))
     words.append("\(machine.memory / 1024) GiB")
+    if let crashKernel { words.append("staged in " + crashKernel) }
+    if ballast > 0 { words.append("initramfs of \(ballast) MiB") }
     return words.joined(separator: ", ")
   }
 
   public var description: String { kernels + ", " + machineName }
+
+  /// The most bytes that are moved where everything runs in place: stage, tables and plan.
+  public static let stagedLimit: UInt64 = 256 << 10
 
   /// Hands over, every byte verified.
   ///
@@ -38,8 +48,16 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
   public func run(in workspace: Workspace) async throws -> HandoffReport {
     var handoff = try Handoff(debian: first, to: next, in: workspace)
     handoff.machine = machine
+    handoff.ballast = ballast << 20
+    if let crashKernel {
+      handoff.route = .crashKernel
+      handoff.crashKernel = crashKernel
+    }
     let report = try await handoff.run(in: workspace)
     if let difference = report.difference(from: machine) { throw report.run.failure(difference) }
+    if crashKernel != nil, report.movedBytes > Self.stagedLimit {
+      throw report.run.failure("\(report.movedBytes) bytes were moved")
+    }
     return report
   }
 }

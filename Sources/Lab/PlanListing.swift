@@ -14,6 +14,10 @@ public struct PlanListing: Sendable {
 
   /// Where the pieces lie.
   public private(set) var ranges: [Piece: PhysicalRange] = [:]
+  /// The bytes that the running kernel moves when it has stopped: those of the normal slot.
+  public private(set) var relocatedBytes: UInt64 = 0
+  /// The way that the load takes: the word behind "via".
+  public private(set) var route: String?
   /// The address at which the stage is entered.
   public private(set) var entry: PhysicalAddress?
 
@@ -28,13 +32,13 @@ public struct PlanListing: Sendable {
     {
       entry = address
     }
-    guard let name = words.first, let piece = Piece(rawValue: String(name)) else { return }
-    guard let place = words.firstIndex(where: { Self.address($0) != nil }),
-      let start = Self.address(words[place]),
-      let size = words[(place + 1)...].lazy.compactMap({ UInt64($0) }).first,
-      let range = PhysicalRange(start: start, size: size)
+    if words.count > 1, words[0] == "via" { route = String(words[1]) }
+    guard words.count >= 4, words[3] == "bytes", let start = Self.address(words[1]),
+      let size = UInt64(words[2]), let range = PhysicalRange(start: start, size: size)
     else { return }
-    ranges[piece] = range
+    // What is in place, or is the stage's to move, is in the crash slot.
+    if !line.hasSuffix(", in place"), !line.contains(", then moved to ") { relocatedBytes += size }
+    if let piece = Piece(rawValue: String(words[0])) { ranges[piece] = range }
   }
 
   private static func address(_ word: Substring) -> PhysicalAddress? {

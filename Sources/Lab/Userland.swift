@@ -9,7 +9,9 @@ enum Userland {
   static let loaded = "lab: loaded "
   static let second = "lab: second userland"
   static let turn = "lab: turn "
+  static let online = "lab: online "
   static let commandLine = "lab: command line: "
+  static let ballast = "lab: ballast: "
 
   private static let mounts = """
     #!/bin/busybox sh
@@ -55,7 +57,7 @@ enum Userland {
   /// The second kernel's: says that it is there and what it was told, and switches the machine
   /// off. Compressed, as distributions' are, but for `ballast`.
   ///
-  /// - Parameter ballast: bytes in front that mean nothing to the kernel.
+  /// - Parameter ballast: bytes of a file in an archive in front, which it compares with its digest.
   static func second(
     busybox: String, files: [(path: String, contents: [UInt8])], ballast: Int
   ) async throws -> [UInt8] {
@@ -68,6 +70,8 @@ enum Userland {
         \(mounts)
         echo "\(second)"
         echo "\(commandLine)$(busybox cat /proc/cmdline)"
+        [ ! -f /lab/ballast ] ||
+          echo "\(Self.ballast)$(busybox sha256sum -c /lab/ballast.sha256)"
         busybox poweroff -f
 
         """.utf8))
@@ -78,11 +82,39 @@ enum Userland {
       throw LabError.programFailed(
         name: "gzip", status: result.terminationStatus.description, message: result.standardError)
     }
-    // Linux skips zeros before an archive.
-    return [UInt8](repeating: 0, count: ballast) + result.standardOutput
+    guard ballast > 0 else { return result.standardOutput }
+    return try await archive(ofBallast: ballast) + result.standardOutput
   }
 
-  /// Every kernel's in a chain: says which it is, packs what it runs from for the next one, and
+  /// An archive of a file of random bytes, the same mebibyte again and again but for its number, and
+  /// of its digest. Linux takes several archives one behind the other.
+  private static func archive(ofBallast size: Int) async throws -> [UInt8] {
+    var chunk = (0..<1 << 20).map { _ in UInt8.random(in: 0...UInt8.max) }
+    var content: [UInt8] = []
+    content.reserveCapacity(size + chunk.count)
+    while content.count < size {
+      chunk[0] = UInt8(truncatingIfNeeded: content.count >> 20)
+      chunk[1] = UInt8(truncatingIfNeeded: content.count >> 28)
+      content += chunk
+    }
+    content.removeLast(content.count - size)
+    let digest = try await Subprocess.run(
+      .name("sha256sum"), input: .array(content), output: .string(limit: 1 << 10),
+      error: .string(limit: 1 << 12))
+    guard digest.terminationStatus.isSuccess else {
+      throw LabError.programFailed(
+        name: "sha256sum", status: digest.terminationStatus.description,
+        message: digest.standardError)
+    }
+    var image = Initramfs()
+    image.addDirectory("lab")
+    image.addFile("lab/ballast", content)
+    image.addFile(
+      "lab/ballast.sha256", Array((digest.standardOutput.prefix(64) + "  /lab/ballast\n").utf8))
+    return image.bytes
+  }
+
+  /// Every kernel's in a chain: says which it is and which CPUs are online, packs what it runs from for the next one, and
   /// hands over, until `length` handoffs have taken place. `files` are baton and the kernel.
   static func chain(
     busybox: String, files: [(path: String, contents: [UInt8])], length: Int
@@ -99,6 +131,7 @@ enum Userland {
           case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
         done
         echo "\(turn)$turn"
+        echo "\(online)$(busybox cat /sys/devices/system/cpu/online)"
         [ $turn -ne \(length) ] || busybox poweroff -f
         { echo dev; echo proc; echo sys; busybox find bin init lab; } |
           busybox cpio -o -H newc >next.cpio

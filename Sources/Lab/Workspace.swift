@@ -48,6 +48,11 @@ public struct Workspace: Sendable {
     try existing(root + "/dist/stage.bin", remedy: "make dist")
   }
 
+  /// relay, the first kernel without Linux.
+  public func relay() throws(LabError) -> String {
+    try existing(root + "/dist/relay", remedy: "make dist")
+  }
+
   /// The lab's QEMU plugin, as SwiftPM's debug build leaves it.
   public func plugin() throws(LabError) -> String {
     try existing(

@@ -11,6 +11,12 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "The command that loads and executes: baton or kexec-tools.")
   var tool = Handoff.Tool.baton
 
+  @Option(help: "Where the next kernel waits: auto, crashkernel, memory or file.")
+  var via: Handoff.Route?
+
+  @Option(help: "What the first kernel reserves, such as 256M: its crashkernel= argument.")
+  var crashkernel: String?
+
   @Flag(help: "Have the image not checked between the kernels.")
   var noChecks = false
 
@@ -54,6 +60,8 @@ struct RunCommand: AsyncParsableCommand {
     let workspace = Workspace()
     var handoff = try Handoff(debian: machineKernel, to: nextKernel, in: workspace)
     handoff.ballast = ballast << 20
+    handoff.route = via
+    handoff.crashKernel = crashkernel
     handoff.machine.level = level
     handoff.machine.cpu = cpu
     handoff.machine.gic = gic

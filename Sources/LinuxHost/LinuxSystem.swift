@@ -38,6 +38,20 @@ public protocol LinuxSystem {
     entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
   ) throws(Errno)
 
+  /// `kexec_file_load(2)` of the normal slot: the kernel reads both files itself.
+  ///
+  /// - Parameters:
+  ///   - initrd: nil for none.
+  ///   - commandLine: without a terminator.
+  /// - Throws: what open(2) or the call say.
+  func kexecFileLoad(
+    kernel: String, initrd: String?, commandLine: [UInt8]
+  ) throws(Errno)
+
+  /// `kexec_file_load(2)` with KEXEC_FILE_UNLOAD: empties the normal slot where a kernel that is
+  /// locked down takes no other call.
+  func kexecFileUnload() throws(Errno)
+
   /// Writes all file systems back: sync(2).
   func sync()
 

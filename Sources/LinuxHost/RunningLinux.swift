@@ -72,6 +72,33 @@ public struct RunningLinux: LinuxSystem {
     guard status == 0 else { throw Errno(failure: status) }
   }
 
+  public func kexecFileLoad(
+    kernel: String, initrd: String?, commandLine: [UInt8]
+  ) throws(Errno) {
+    let kernelFile = unsafe kernel.withCString { unsafe linux_open_read($0) }
+    guard kernelFile >= 0 else { throw Errno(failure: Int(kernelFile)) }
+    defer { linux_close(kernelFile) }
+    var initrdFile: Int32 = -1
+    if let initrd {
+      initrdFile = unsafe initrd.withCString { unsafe linux_open_read($0) }
+      guard initrdFile >= 0 else { throw Errno(failure: Int(initrdFile)) }
+    }
+    defer { if initrdFile >= 0 { linux_close(initrdFile) } }
+    let line = commandLine + [0]
+    // Sound: the kernel copies the line, of the size that it is told.
+    let status = unsafe line.withUnsafeBytes {
+      unsafe linux_kexec_file_load(
+        kernelFile, initrdFile, $0.count, $0.baseAddress,
+        initrd == nil ? UInt64(LINUX_KEXEC_FILE_NO_INITRAMFS) : 0)
+    }
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public func kexecFileUnload() throws(Errno) {
+    let status = linux_kexec_file_load(-1, -1, 0, nil, UInt64(LINUX_KEXEC_FILE_UNLOAD))
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
   public func sync() {
     linux_sync()
   }

@@ -74,6 +74,7 @@ extension PlacementError {
     case .noRoomForInitrd(let size): "no room for the ramdisk's \(size) bytes"
     case .noRoomForDeviceTree(let size): "no room for the device tree's \(size) bytes"
     case .noRoomForStage(let size): "no room for \(size) bytes of control pages"
+    case .noRoomInCrashRegion(let size): "no room in the crash region of \(size) bytes"
     case .deviceTreeTooLarge(let size): "a device tree of \(size) bytes is larger than 2 MiB"
     case .textOffsetNotPageAligned: "the kernel's text offset is no multiple of a page"
     }

@@ -32,9 +32,15 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
       starting: block, conduit: lifeline.conduit, regime: context.pointee.regime,
       departure: context.pointee.departure)
     do throws(SecondaryProcessors.Stuck) {
-      record.bytes_moved = engine.moveExtents()
-      try secondaries.wait(until: engine, hasMoved: record.bytes_moved)
-      record.moved = Processor.counter
+      if block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED) {
+        record.translation_on = unsafe context.pointee.move_started
+        record.bytes_moved = unsafe context.pointee.bytes_moved
+        record.moved = unsafe context.pointee.moved
+      } else {
+        record.bytes_moved = engine.moveExtents()
+        try secondaries.wait(until: engine, hasMoved: record.bytes_moved)
+        record.moved = Processor.counter
+      }
       engine.verifyPieces()
       if engine.mismatch == nil { try secondaries.waitUntilOff() }
     } catch {

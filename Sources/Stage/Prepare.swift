@@ -23,18 +23,20 @@ func stagePrepare(
     do throws(HandoffBlockView.Refusal) { block = try handoff.checkedBlock() } catch {
       throw .block(error)
     }
-    // The others are for who relocates without a stage's tables.
-    guard block.header.strategy == UInt32(BATON_STRATEGY_MAPPED) else {
-      throw .block(.unknownStrategy(block.header.strategy))
-    }
-    let regime = Processor.regime
-    let registers = try registers(for: block.header, at: regime)
-    do throws(TranslationFault) {
-      try handoff.requireMapped(
-        block, regime: regime, tcr: registers.tcr, mair: registers.mair, ttbr0: registers.ttbr0,
-        console: lifeline.console)
-    } catch {
-      throw .translation(error)
+    // Where nothing moves, nothing is mapped.
+    let isMapped = block.header.strategy != UInt32(BATON_STRATEGY_NONE)
+    try requireKernelGranule(block.header)
+    var registers = baton_regime_registers()
+    if isMapped {
+      let regime = Processor.regime
+      registers = try mapRegisters(for: block.header, at: regime)
+      do throws(TranslationFault) {
+        try handoff.requireMapped(
+          block, regime: regime, tcr: registers.tcr, mair: registers.mair, ttbr0: registers.ttbr0,
+          console: lifeline.console)
+      } catch {
+        throw .translation(error)
+      }
     }
     // As early as possible: each one that comes writes into memory.
     let reservations: baton_reservations
@@ -43,28 +45,50 @@ func stagePrepare(
     } catch {
       throw .lpisStuck(error)
     }
+    let moveStarted = Processor.counter
+    let bytesMoved =
+      block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED)
+      ? RelocationEngine.moveUncached(block) : 0
     // Sound: entry.S reserved the context on its stack.
     unsafe context.pointee = baton_stage_context(
       regime: registers,
       departure: baton_departure(
         entry: block.header.entry, arguments: block.header.arguments, vbar: vbar),
-      entered: entered, reservations: reservations)
+      entered: entered, reservations: reservations, move_started: moveStarted,
+      moved: Processor.counter, bytes_moved: bytesMoved, unused: 0)
+    if !isMapped { try unsafe leaveAtOnce(block, lifeline, context) }
   } catch {
     Report(lifeline).fail(error)
   }
 }
 
+/// The way on where nothing has to be moved: MMU and caches stay off.
+private func leaveAtOnce(
+  _ block: HandoffBlockView, _ lifeline: Lifeline,
+  _ context: UnsafeMutablePointer<baton_stage_context>
+) throws(StageFailure) -> Never {
+  guard unsafe context.pointee.reservations.write(toTreeAt: block.header.arguments.0) else {
+    throw .noRoomForReservations
+  }
+  Report(lifeline).departureAtOnce(
+    level: Processor.regime.levelName, entry: block.header.entry)
+  unsafe baton_leave(&context.pointee.departure)
+}
+
+/// A kernel that finds its pages missing stops without a word.
+private func requireKernelGranule(_ header: baton_handoff_block) throws(StageFailure) {
+  let kernels = header.kernel_granule_shift
+  guard kernels == 0 || Processor.hasGranule(shift: kernels) else {
+    throw .noSuchGranule(shift: kernels, isKernels: true)
+  }
+}
+
 /// The registers that switch this level's translation on.
-private func registers(
+private func mapRegisters(
   for header: baton_handoff_block, at regime: TranslationRegime
 ) throws(StageFailure) -> baton_regime_registers {
   guard Processor.hasGranule(shift: header.granule_shift) else {
     throw .noSuchGranule(shift: header.granule_shift, isKernels: false)
-  }
-  // A kernel that finds its pages missing stops without a word.
-  let kernels = header.kernel_granule_shift
-  guard kernels == 0 || Processor.hasGranule(shift: kernels) else {
-    throw .noSuchGranule(shift: kernels, isKernels: true)
   }
   let translation = regime == .el2 ? header.el2_layout : header.el1_layout
   guard translation.root != 0 else { throw .regimeNotPrepared(regime.levelName) }

@@ -13,6 +13,16 @@ struct Report {
     self.lifeline = lifeline
   }
 
+  /// That there was nothing to do.
+  func departureAtOnce(level: StaticString, entry: UInt64) {
+    var console = Console(lifeline.console)
+    console.write("baton: ")
+    console.write(level)
+    console.write(", MMU off, nothing to move; starting ")
+    console.write(hexadecimal: entry)
+    console.endLine()
+  }
+
   /// What was done, before the jump.
   func departure(
     level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, processors: Int,
@@ -72,6 +82,9 @@ struct Report {
       console.write(" of ")
       console.write(decimal: UInt64(pieces))
       console.write(")")
+      if piece.segment == SegmentRole.crashRegion.rawValue {
+        console.write(": a dump kernel was loaded since")
+      }
     case .processorStuck(let stuck):
       console.write("CPU ")
       console.write(hexadecimal: stuck.processor)
@@ -92,6 +105,13 @@ struct Report {
     console.write(hexadecimal: syndrome)
     console.write(", FAR ")
     console.write(hexadecimal: fault)
+    end(&console)
+  }
+
+  /// In the guard, after a panic.
+  func panicked() -> Never {
+    var console = Console(lifeline.console)
+    console.write("baton: the kernel panicked; what baton -l staged is no dump kernel")
     end(&console)
   }
 

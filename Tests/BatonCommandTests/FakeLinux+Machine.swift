@@ -31,8 +31,21 @@ extension FakeLinux {
     return linux
   }
 
+  /// The same with a region for a crash kernel, 64 MiB if nothing else is said.
+  static func reserving(_ size: UInt64 = 64 << 20) throws -> FakeLinux {
+    let linux = try machine()
+    let start: UInt64 = 0xa000_0000
+    linux.files["/proc/iomem"]? += Array(
+      "  \(String(start, radix: 16))-\(String(start + size - 1, radix: 16)) : Crash kernel\n".utf8)
+    linux.files["/sys/kernel/kexec_crash_size"] = Array("\(size)\n".utf8)
+    return linux
+  }
+
   /// An Image that asks for 2 MiB anywhere.
-  static var kernelImage: [UInt8] {
+  static var kernelImage: [UInt8] { kernelImage(flags: 0b1010) }
+
+  /// - Parameter flags: of the header (booting.rst); without bit 3 it wants to lie low.
+  static func kernelImage(flags: UInt64) -> [UInt8] {
     var bytes = (0..<70_000).map { UInt8(truncatingIfNeeded: $0 &* 13) }
     func store(_ value: UInt64, at offset: Int) {
       for index in 0..<8 {
@@ -42,7 +55,7 @@ extension FakeLinux {
     store(0, at: 0)
     store(0, at: 8)
     store(0x20_0000, at: 16)
-    store(0b1010, at: 24)
+    store(flags, at: 24)
     store(0x644d_5241, at: 56)
     return bytes
   }

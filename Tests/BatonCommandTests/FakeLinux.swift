@@ -6,6 +6,8 @@ final class FakeLinux: LinuxSystem {
   /// A call that changes something, or was to.
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
+    case kexecFileLoad(kernel: String, initrd: String?, commandLine: String)
+    case kexecFileUnload
     case sync
     case reboot
   }
@@ -22,6 +24,9 @@ final class FakeLinux: LinuxSystem {
   /// What replacing one fails with.
   var replaceFailures: [String: Errno] = [:]
   var kexecLoadFailure: Errno?
+  /// What loading this slot fails with; unloading it works.
+  var slotFailures: [KexecSlot: Errno] = [:]
+  var kexecFileLoadFailure: Errno?
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
   var counter: UInt64 = 0x1000
@@ -81,6 +86,31 @@ final class FakeLinux: LinuxSystem {
     onKexecLoad(self)
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
     if let kexecLoadFailure { throw kexecLoadFailure }
+    // A crash image is freed before a new one is looked at.
+    if slot == .crash { setLoaded(.crash, false) }
+    if !copies.isEmpty, let failure = slotFailures[slot] { throw failure }
+    setLoaded(slot, !copies.isEmpty)
+  }
+
+  func setLoaded(_ slot: KexecSlot, _ isLoaded: Bool) {
+    files[slot == .normal ? "/sys/kernel/kexec_loaded" : "/sys/kernel/kexec_crash_loaded"] =
+      Array((isLoaded ? "1\n" : "0\n").utf8)
+  }
+
+  func kexecFileLoad(
+    kernel: String, initrd: String?, commandLine: [UInt8]
+  ) throws(Errno) {
+    effects.append(
+      .kexecFileLoad(
+        kernel: kernel, initrd: initrd, commandLine: String(decoding: commandLine, as: UTF8.self)))
+    if let kexecFileLoadFailure { throw kexecFileLoadFailure }
+    setLoaded(.normal, true)
+  }
+
+  func kexecFileUnload() throws(Errno) {
+    effects.append(.kexecFileUnload)
+    if let kexecFileLoadFailure { throw kexecFileLoadFailure }
+    setLoaded(.normal, false)
   }
 
   func sync() {

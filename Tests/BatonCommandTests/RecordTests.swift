@@ -21,7 +21,7 @@ import Testing
     #expect(Baton.run(["-S"], system: linux) == .success)
     #expect(
       linux.output.hasPrefix(
-        "next kernel: loaded: /boot/Image (verifies everything): baton -e starts it\n"))
+        "next kernel: loaded: /boot/Image (via memory, verifies everything): baton -e starts it\n"))
   }
 
   @Test(arguments: ["5f2a9d60-0000-4000-8000-000000000002\n", ""])

@@ -123,6 +123,14 @@ final class FolderLinux: LinuxSystem {
     throw .noSuchSystemCall
   }
 
+  func kexecFileLoad(
+    kernel: String, initrd: String?, commandLine: [UInt8]
+  ) throws(Errno) {
+    throw .noSuchSystemCall
+  }
+
+  func kexecFileUnload() throws(Errno) { throw .noSuchSystemCall }
+
   func sync() {}
 
   func rebootIntoLoadedKernel() -> Errno { .noSuchSystemCall }

@@ -15,7 +15,7 @@ struct StageBinaryTests {
     // Exceptions may come while the MMU is off, too; and another CPU begins with it off.
     let roots = [
       try stage.address("stage_entry"), try stage.address("stage_exception_entry"),
-      try stage.address("baton_secondary_entry"),
+      try stage.address("baton_secondary_entry"), try stage.address("stage_guard_entry"),
     ]
     let reached = try stage.reachable(
       from: roots,

@@ -79,6 +79,29 @@ struct HandoffBlockTests {
     #expect(piece.segment == SegmentRole.initrd.rawValue && piece.size == 0x1234)
   }
 
+  @Test(
+    "CPUs and their stacks arrive; more than there may be, or less memory than they need, do not")
+  func processors() throws {
+    func view(_ count: UInt64, stacks: UInt64) throws -> [UInt64] {
+      var block = try block()
+      block.processors = (0..<count).map { 0x1_0000_0000 | $0 }
+      block.stacks = PhysicalRange(
+        PhysicalAddress(0x7100_0000), upTo: PhysicalAddress(0x7100_0000 + stacks))
+      let words = block.encoded(code: code.span, constants: constants.span, tables: tables.span)
+      return try unsafe (words + [UInt64](repeating: 0, count: 64)).withUnsafeBytes { bytes in
+        // Sound: aligned as an array's words are, and as long as the block.
+        guard let base = bytes.baseAddress else { throw HandoffBlockView.Refusal.badSize(0) }
+        let view = try unsafe HandoffBlockView(at: base, address: Self.address)
+        #expect(view.header.stacks == 0x7100_0000 && view.header.stacks_size == stacks)
+        return (0..<view.processorCount).map { view.processor($0) }
+      }
+    }
+    #expect(try view(3, stacks: 0x6000) == [0x1_0000_0000, 0x1_0000_0001, 0x1_0000_0002])
+    #expect(try view(64, stacks: 0x8_0000).count == 64)
+    #expect(throws: HandoffBlockView.Refusal.badProcessors) { try view(65, stacks: 0x10_0000) }
+    #expect(throws: HandoffBlockView.Refusal.badProcessors) { try view(3, stacks: 0x5000) }
+  }
+
   @Test("Every single bit that flips in the block is found")
   func everyBit() throws {
     let words = try encoded()

@@ -14,20 +14,23 @@ struct HandoffPlanTests {
 
   private func layout(
     regimes: [TranslationRegime], ram: [PhysicalRange] = [ram], pieceCount: Int = 31,
-    console: PhysicalAddress? = console, consoleSize: UInt64 = 4096
+    console: PhysicalAddress? = console, consoleSize: UInt64 = 4096, granule: Granule = .size4K,
+    processors: [UInt64] = []
   ) throws -> HandoffLayout {
     let memory = PhysicalRangeSet(ram)
-    return try HandoffLayout(
+    var request =
       HandoffLayout.Request(
-        stage: try SyntheticStage.image(), regimes: regimes, granule: .size4K, ram: memory,
+        stage: try SyntheticStage.image(), regimes: regimes, granule: granule, ram: memory,
         console: console.flatMap { PhysicalRange(start: $0, size: consoleSize) },
         pieceCount: pieceCount,
         placement: PlacementRequest(
           available: memory, runningKernel: nil,
           bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 52)),
-          pageSize: 4096,
+          pageSize: granule.pageSize,
           kernel: KernelRequirements(textOffset: 0, memorySize: 0x1E4_0000, mayLieAnywhere: true),
-          initrdSize: 1_048_576, deviceTreeSize: 8192, controlSize: 0, controlAlignment: 1)))
+          initrdSize: 1_048_576, deviceTreeSize: 8192, controlSize: 0, controlAlignment: 1))
+    request.processors = processors
+    return try HandoffLayout(request)
   }
 
   /// All tables of a layout as one memory.
@@ -90,6 +93,43 @@ struct HandoffPlanTests {
         try walker.translate(VirtualAddress(identityOf: hole))
       }
     }
+  }
+
+  @Test(
+    "Each CPU has a stack in memory that is nobody's destination, and a hole below it",
+    arguments: Granule.allCases, [2, 64])
+  func stacks(granule: Granule, count: Int) throws {
+    let layout = try layout(
+      regimes: [.el2], granule: granule, processors: (0..<UInt64(count)).map { $0 })
+    #expect(layout.processors.count == count)
+    let placement = layout.placement
+    let stacks = try #require(placement.stacks)
+    let slot = stacks.size / UInt64(count)
+    #expect(slot * UInt64(count) == stacks.size && slot >= 2 * granule.pageSize)
+    for other in [
+      placement.kernel, placement.deviceTree, placement.control, try #require(placement.initrd),
+    ] {
+      #expect(!stacks.overlaps(other))
+    }
+    let translation = try #require(layout.translation(el2Layout: true))
+    let walker = try TableWalker(
+      regime: .el2, tcr: TranslationRegime.el2.tcr(translation.tcr, mmfr0: 0b0101),
+      mair: translation.mair, ttbr0: translation.root.rawValue,
+      memory: Memory(start: layout.tableMemory.start, words: layout.tableWords))
+    for index in 0..<UInt64(count) {
+      let start = stacks.start + index * slot
+      try walker.requireIdentity(
+        of: PhysicalRange(start + slot / 2, upTo: start + slot), as: .data)
+      #expect(throws: TranslationFault.self) {
+        try walker.translate(VirtualAddress(identityOf: start + (slot / 2 - 8)))
+      }
+    }
+  }
+
+  @Test("A CPU alone has no stack beside the stage's")
+  func noStacks() throws {
+    let layout = try layout(regimes: [.el2], processors: [0])
+    #expect(layout.processors.isEmpty && layout.placement.stacks == nil)
   }
 
   @Test("Tables for a 2 GiB machine, console included, take at most 6 pages")

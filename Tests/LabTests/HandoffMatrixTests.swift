@@ -50,7 +50,7 @@ import Testing
     var report = HandoffReport(
       tool: .kexecTools, verified: true, listing: PlanListing([]), stageLine: nil, commandLine: "",
       startedLevel: 2, processors: 4, usesHostExtensions: true,
-      measurement: try HandoffMeasurement(log, tool: .kexecTools),
+      measurement: try HandoffMeasurement(log, hasStage: false),
       run: GuestRun(lines: [], end: .poweredOff, duration: .zero))
     change(&report)
     return report

@@ -18,7 +18,7 @@ import Testing
         kernel 12205 0 12205 115 2 42000000
 
         """ + EventLogTests.uart("[    0.0] Booting Linux", from: 20000))
-    let measurement = try HandoffMeasurement(log, tool: .baton)
+    let measurement = try HandoffMeasurement(log, hasStage: true)
     // From the last byte of the first marker to the first of the second.
     #expect(measurement.load == 5000 - 1011)
     #expect(measurement.handoff == 20010 - 9005)
@@ -31,10 +31,10 @@ import Testing
     let log = try EventLog(
       Self.beginning + "kernel 12205 0 12205 115 1 42000000\n"
         + EventLogTests.uart("Booting Linux", from: 20000))
-    let measurement = try HandoffMeasurement(log, tool: .kexecTools)
+    let measurement = try HandoffMeasurement(log, hasStage: false)
     #expect(measurement.parts.map(\.instructions) == [3200, 7795])
     #expect(measurement.uncachedAccesses == 115 - 7)
     #expect(measurement.kernelLevel == 1)
-    #expect(throws: LabError.self) { try HandoffMeasurement(log, tool: .baton) }
+    #expect(throws: LabError.self) { try HandoffMeasurement(log, hasStage: true) }
   }
 }

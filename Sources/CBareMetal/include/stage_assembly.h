@@ -3,7 +3,7 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 448
+#define STAGE_CONTEXT_SIZE 480
 
 // sizeof(struct baton_shared_work), and offsets in it, for secondary.S.
 #define STAGE_SHARED_WORK_SIZE 320
@@ -69,6 +69,11 @@ struct baton_stage_context {
     struct baton_departure departure;
     uint64_t entered;  // CNTVCT_EL0
     struct baton_reservations reservations;
+    // Where the extents were moved with the MMU off: when that began and ended, and how many bytes.
+    uint64_t move_started;
+    uint64_t moved;
+    uint64_t bytes_moved;
+    uint64_t unused;
 };
 
 _Static_assert(

@@ -58,6 +58,7 @@
 #define BATON_SEGMENT_KERNEL 0
 #define BATON_SEGMENT_INITRD 1
 #define BATON_SEGMENT_DEVICE_TREE 2
+#define BATON_SEGMENT_CRASH_REGION 3
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

@@ -17,7 +17,7 @@ struct baton_handoff_record {
     uint64_t counter_frequency;  // CNTFRQ_EL0, in Hz
     // CNTVCT_EL0: what CLOCK_MONOTONIC is made from, too.
     uint64_t entered;
-    uint64_t translation_on;
+    uint64_t translation_on;  // where extents are moved with the MMU off: when that began
     uint64_t moved;
     uint64_t verified;
     uint64_t left;

@@ -18,6 +18,8 @@
 
 // Offsets for the assembly that writes the header.
 #define STAGE_HEADER_LIFELINE 80
+// Where a panic enters a copy of the stage that only has to say so, from its base.
+#define STAGE_GUARD_ENTRY 112
 
 #include "handoff_block.h"
 
@@ -42,9 +44,14 @@ struct baton_stage_header {
     struct baton_stage_section constants;
     struct baton_stage_section writable;
     struct baton_lifeline lifeline;  // filled in by the loader
+    uint32_t guard_branch;           // entered here by a panic
+    uint32_t reserved;
 };
 
 _Static_assert(
     __builtin_offsetof(struct baton_stage_header, lifeline) == STAGE_HEADER_LIFELINE,
+    "stage header layout");
+_Static_assert(
+    __builtin_offsetof(struct baton_stage_header, guard_branch) == STAGE_GUARD_ENTRY,
     "stage header layout");
 #endif

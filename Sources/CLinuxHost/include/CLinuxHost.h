@@ -16,6 +16,8 @@ struct linux_kexec_segment {
 };
 
 #define LINUX_KEXEC_ON_CRASH 0x1
+#define LINUX_KEXEC_FILE_UNLOAD 0x1
+#define LINUX_KEXEC_FILE_NO_INITRAMFS 0x4
 #define LINUX_KEXEC_ARCH_AARCH64 (183 << 16)
 
 int linux_open_read(const char *path);
@@ -55,6 +57,9 @@ int linux_unlzma(
 
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
+// `command_line` has its terminator, which `size` counts.
+long linux_kexec_file_load(
+    int kernel, int initrd, size_t size, const void *command_line, uint64_t flags);
 long linux_reboot_kexec(void);
 void linux_sync(void);
 

@@ -1,0 +1,224 @@
+import BootFormats
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// Bytes of what is loaded; an initrd of none is none.
+struct LoadSizes {
+  let kernel: Int
+  let initrd: Int
+  let deviceTree: Int
+
+  var sum: UInt64 { UInt64(kernel) + UInt64(initrd) + UInt64(deviceTree) }
+}
+
+extension LoadCommand {
+  /// Lays everything out, by the way of least moving that the machine and the options leave open.
+  ///
+  /// - Parameters:
+  ///   - request: without a crash region.
+  ///   - unusable: what the next tree reserves.
+  ///   - commandLine: the next kernel's.
+  ///   - refusal: why the crash region is not to be used; nil: as the options say.
+  func route(
+    _ request: HandoffLayout.Request, sizes: LoadSizes, memory: SystemMemoryMap,
+    unusable: PhysicalRangeSet, commandLine: [UInt8], avoidingCrashRegion refusal: String?
+  ) throws(BatonError) -> (HandoffLayout, RouteChoice) {
+    var reason = refusal ?? "--via=memory"
+    if refusal == nil, invocation.route != .memory {
+      let staged = try stage(
+        request, sizes: sizes, memory: memory, unusable: unusable, commandLine: commandLine)
+      switch staged {
+      case .laidOut(let layout, let choice): return (layout, choice)
+      case .impossible(let obstacle):
+        if invocation.route == .crashKernel { throw .staging(obstacle) }
+        reason = obstacle.sentence
+      }
+    }
+    try Suitability.requireMemory(sizes.sum, system)
+    return (try layOut(request), RouteChoice(.memory, because: reason))
+  }
+
+  private enum Staged {
+    case laidOut(HandoffLayout, RouteChoice)
+    case impossible(StagingObstacle)
+  }
+
+  private func stage(
+    _ request: HandoffLayout.Request, sizes: LoadSizes, memory: SystemMemoryMap,
+    unusable: PhysicalRangeSet, commandLine: [UInt8]
+  ) throws(BatonError) -> Staged {
+    let wanted = request.placement
+    let needed = CrashRegion.sizeNeeded(
+      kernel: wanted.kernel, initrdSize: wanted.initrdSize, deviceTreeSize: wanted.deviceTreeSize,
+      stage: request.stage)
+    guard let region = StagingArea.region(of: memory, system) else {
+      return .impossible(.noRegion(needed: needed))
+    }
+    let tooSmall = StagingObstacle.tooSmall(size: region.size, needed: needed)
+    var free = PhysicalRangeSet([region])
+    free.subtract(memory.reserved)
+    free.subtract(unusable)
+    var request = request
+    request.placement.crashRegion = CrashRegion(
+      available: free, stage: request.stage, kernelFileSize: UInt64(sizes.kernel))
+    let layout: HandoffLayout
+    do throws(BatonError) { layout = try layOut(request) } catch {
+      if case .handoff(.placement(.noRoomInCrashRegion)) = error { return .impossible(tooSmall) }
+      throw error
+    }
+    guard let staging = layout.placement.staging else { return .impossible(tooSmall) }
+    if LoadRecord.crashSlot(system) == .dumpKernel, !invocation.replacesCrashKernel {
+      return .impossible(.dumpKernelLoaded)
+    }
+    if let limit = spentLimit { return .impossible(.loadsUsedUp(limit)) }
+    let moved = relocatedBytes(staging, sizes)
+    if invocation.route == nil, moved > sizes.sum / 2 { return .impossible(tooSmall) }
+    try Suitability.requireMemory(moved, system)
+    if moved > 0 { warn(tooSmall.sentence + "; the rest goes the ordinary way") }
+    if let fixed = CrashKernelArgument.fixedRange(in: commandLine),
+      inPlace(layout.placement, staging).overlaps(fixed)
+    {
+      if invocation.route == nil { return .impossible(.collision(fixed)) }
+      warn(StagingObstacle.collision(fixed).sentence + ": that kernel will have no crash region")
+    }
+    return .laidOut(layout, RouteChoice(staging))
+  }
+
+  /// The sysctl that leaves too few calls for both slots; nil: there are enough.
+  private var spentLimit: StaticString? {
+    // The normal slot is unloaded first where it holds something, and that counts.
+    let calls: UInt64 = KernelFlags.isLoaded(.normal, system) ? 2 : 1
+    if let left = KernelFlags.loadsLeft(.normal, system), left < calls {
+      return "kexec_load_limit_reboot"
+    }
+    return KernelFlags.loadsLeft(.crash, system) == 0 ? "kexec_load_limit_panic" : nil
+  }
+
+  private func layOut(_ request: HandoffLayout.Request) throws(BatonError) -> HandoffLayout {
+    do throws(HandoffError) { return try HandoffLayout(request) } catch { throw .handoff(error) }
+  }
+
+  private func relocatedBytes(_ staging: Staging, _ sizes: LoadSizes) -> UInt64 {
+    var sum = 0
+    if staging.kernel == .relocated { sum += sizes.kernel }
+    if staging.initrd == .relocated { sum += sizes.initrd }
+    if staging.deviceTree == .relocated { sum += sizes.deviceTree }
+    return UInt64(sum)
+  }
+
+  /// The parts of the region that the next kernel itself will find in use.
+  private func inPlace(_ placement: Placement, _ staging: Staging) -> PhysicalRangeSet {
+    var result = PhysicalRangeSet()
+    if staging.kernel == .inPlace { result.insert(placement.kernel) }
+    if staging.initrd == .inPlace, let initrd = placement.initrd { result.insert(initrd) }
+    if staging.deviceTree == .inPlace { result.insert(placement.deviceTree) }
+    return result
+  }
+
+  /// The calls that have an effect, in the one order that is safe: at no moment does a stage that is
+  /// loaded rely on memory that somebody else owns.
+  func commit(
+    _ plan: HandoffPlan, kernel: RawSpan, initrd: RawSpan, deviceTree: [UInt8]
+  ) throws(BatonError) {
+    guard plan.guardEntry != nil else {
+      let older = LoadRecord.takeAway(system)
+      do throws(Errno) {
+        try SegmentLoader.load(
+          plan, slot: .normal, kernel: kernel, initrd: initrd, deviceTree: deviceTree,
+          system: system)
+      } catch {
+        LoadRecord.putBack(older, system)
+        throw .load(error)
+      }
+      return removeStaged()
+    }
+    // If this is killed from here on, what lies in the crash slot is known to be no dump kernel.
+    let older: [UInt8]?
+    do throws(Errno) { older = try LoadRecord.replaceByIntent(system) } catch {
+      throw .staging(.recordUnwritable(error))
+    }
+    do throws(Errno) {
+      if KernelFlags.isLoaded(.normal, system) { try SegmentLoader.unload(.normal, system) }
+    } catch {
+      LoadRecord.putBack(older, system)
+      throw .unload(error)
+    }
+    do throws(Errno) {
+      try SegmentLoader.load(
+        plan, slot: .crash, kernel: kernel, initrd: initrd, deviceTree: deviceTree, system: system)
+    } catch {
+      // The kernel has freed what was there before it looked at this.
+      LoadRecord.forget(system)
+      throw .stagedLoad(.crash, error)
+    }
+    do throws(Errno) {
+      try SegmentLoader.load(
+        plan, slot: .normal, kernel: kernel, initrd: initrd, deviceTree: deviceTree, system: system)
+    } catch {
+      let failure = error
+      do throws(Errno) {
+        try SegmentLoader.unload(.crash, system)
+        LoadRecord.forget(system)
+      } catch {}
+      throw .stagedLoad(.normal, failure)
+    }
+  }
+
+  /// What an earlier load staged is nobody's any more once another load has taken the normal slot.
+  func removeStaged() {
+    switch LoadRecord.crashSlot(system) {
+    case .empty, .dumpKernel: return
+    case .stagedImage, .interrupted: break
+    }
+    do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch {
+      warn("what an earlier load staged stays in the crashkernel region: " + error.text)
+    }
+  }
+
+  /// `kexec_file_load(2)`: the kernel reads, places and moves everything by itself.
+  func loadByFile(because reason: String) throws(BatonError) {
+    if let option = invocation.stageOption { throw .lockedDownWith(option: option) }
+    if invocation.requiresVerified { throw .cannotVerify }
+    if !invocation.isDryRun { try LoadPermission.require(byFile: true, system) }
+    let kernel = try map(imagePath)
+    let format = kernel.withBytes { FileFormat(recognizing: $0) }
+    switch format {
+    case .deviceTree, .peExecutable, .efiZboot: throw .notForFileLoad(imagePath)
+    default: if Compression(format) != nil { throw .notForFileLoad(imagePath) }
+    }
+    _ = try header(of: kernel, imagePath)
+    if let initrd = invocation.initrds.first { _ = try map(initrd) }
+    let tree = try Machine.runningTree(system)
+    if let cpu = Suitability.stayingCPU(tree, system) {
+      throw .cpuStays(cpu.name, possible: cpu.possible)
+    }
+    let commandLine = try LoadCommandLine.resolve(invocation, system: system)
+    let choice = RouteChoice(.file, because: reason)
+    let warning = reason + ": by kexec_file_load(2) nothing is verified between the kernels"
+    if invocation.showsPlan || invocation.isDryRun {
+      system.write(
+        invocation.answersInJSON ? PlanListing.json(of: choice) : PlanListing.text(of: choice),
+        to: .standardOutput)
+    }
+    if invocation.isDryRun {
+      if invocation.route == nil { warn(warning) }
+      return
+    }
+    let older = LoadRecord.takeAway(system)
+    do throws(Errno) {
+      try system.kexecFileLoad(
+        kernel: imagePath, initrd: invocation.initrds.first,
+        commandLine: commandLine ?? tree?.bootArguments ?? [])
+    } catch {
+      LoadRecord.putBack(older, system)
+      throw .fileLoad(error)
+    }
+    if invocation.route == nil { warn(warning) }
+    removeStaged()
+    note(
+      LoadRecord.json(
+        of: nil, route: .file, invocation: invocation, image: imagePath,
+        commandLine: commandLine, system))
+  }
+}

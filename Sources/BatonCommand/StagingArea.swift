@@ -1,0 +1,57 @@
+import KexecRelocation
+import LinuxHost
+import PhysicalMemory
+
+/// The memory that `crashkernel=` reserved and the crash slot takes, as this machine has it.
+enum StagingArea {
+  /// The region that the crash slot's segments have to lie in, or nil where there is none.
+  ///
+  /// Where memory below 4 GiB was reserved beside it (`crashkernel=…,low`), /proc/iomem calls both
+  /// "Crash kernel"; /sys/kernel/kexec_crash_size has the size of the one that is meant.
+  static func region<System: LinuxSystem>(
+    of memory: SystemMemoryMap, _ system: System
+  ) -> PhysicalRange? {
+    guard let line = KernelFlags.line("/sys/kernel/kexec_crash_size", system),
+      let size = UInt64(line), size > 0
+    else { return nil }
+    return memory.crashKernel.ranges.last { $0.size == size }
+  }
+}
+
+/// Why a load does not go through the crash region.
+enum StagingObstacle: Sendable {
+  case noRegion(needed: UInt64)
+  /// Bytes; `needed` is what everything would take in place.
+  case tooSmall(size: UInt64, needed: UInt64)
+  /// A dump kernel is loaded there, and `--replace-crash-kernel` was not given.
+  case dumpKernelLoaded
+  /// The next kernel is told to reserve memory at a fixed place that holds what runs in place.
+  case collision(PhysicalRange)
+  case recordUnwritable(Errno)
+  /// The sysctl that leaves too few calls of `kexec_load(2)` for two slots.
+  case loadsUsedUp(StaticString)
+
+  var sentence: String {
+    switch self {
+    case .noRegion(let needed):
+      "no memory is reserved for a crash kernel; boot with " + Self.argument(needed)
+    case .tooSmall(let size, let needed):
+      "the crashkernel region has " + String(size >> 20) + " MiB and all of this takes "
+        + String((needed + (1 << 20) - 1) >> 20) + " MiB there; boot with " + Self.argument(needed)
+    case .dumpKernelLoaded:
+      "a dump kernel is loaded in the crashkernel region"
+    case .collision(let range):
+      "the next command line's crashkernel= reserves " + range.text
+        + ", where the next kernel would lie"
+    case .loadsUsedUp(let name):
+      "sysctl kernel." + String(name) + " leaves too few loads for two slots"
+    case .recordUnwritable(let error): LoadRecord.path + ": " + error.text
+    }
+  }
+
+  /// The argument that would reserve so many bytes, with room to spare.
+  private static func argument(_ needed: UInt64) -> String {
+    let unit: UInt64 = 16 << 20
+    return "crashkernel=" + String(((needed + unit - 1) & ~(unit - 1)) >> 20) + "M"
+  }
+}

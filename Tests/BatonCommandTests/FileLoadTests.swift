@@ -1,0 +1,102 @@
+import BatonCommand
+import LinuxHost
+import Testing
+
+/// `--via=file`: the kernel's own loader, for machines that are locked down.
+@Suite struct FileLoadTests {
+  private static let load = ["-l", "/boot/Image", "--initrd=/boot/initrd", "--append=quiet"]
+
+  private func lockedDown() throws -> FakeLinux {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/security/lockdown"] = Array("none [integrity] confidentiality\n".utf8)
+    return linux
+  }
+
+  @Test func `The kernel is given the files and the command line`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(Self.load + ["--via=file"], system: linux) == .success)
+    #expect(
+      linux.effects == [
+        .kexecFileLoad(kernel: "/boot/Image", initrd: "/boot/initrd", commandLine: "quiet")
+      ])
+    #expect(linux.complaints == "")
+    #expect(Baton.run(["-S"], system: linux) == .success)
+    #expect(linux.output.contains("(via file, verifies nothing)"))
+  }
+
+  @Test func `Without a command line it is the running kernel's, as everywhere`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(["-l", "/boot/Image", "--via=file"], system: linux) == .success)
+    #expect(
+      linux.effects == [
+        .kexecFileLoad(
+          kernel: "/boot/Image", initrd: nil, commandLine: "of the running kernel")
+      ])
+  }
+
+  @Test func `Lockdown leaves this way only, and the loss of verification is told`() throws {
+    let linux = try lockedDown()
+    #expect(Baton.run(Self.load + ["-d"], system: linux) == .success)
+    #expect(linux.effects.count == 1)
+    #expect(linux.complaints.contains("nothing is verified between the kernels"))
+    #expect(linux.output == "  via file: this kernel is locked down\n  verified  nothing\n")
+  }
+
+  @Test func `A kernel without kexec_load is given the other call`() throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecLoadFailure = .noSuchSystemCall
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(linux.complaints.contains("nothing is verified between the kernels"))
+  }
+
+  @Test func `What must be verified is not loaded so`() throws {
+    let linux = try lockedDown()
+    #expect(Baton.run(Self.load + ["--require-verified"], system: linux) == .unsupported)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("--require-verified"))
+  }
+
+  @Test(arguments: ["--dtb=/boot/dtb", "--mem-min=0x80000000", "--mem-max=0x90000000"])
+  func `Options that this way cannot honour are refused`(option: String) throws {
+    let linux = try lockedDown()
+    #expect(Baton.run(Self.load + ["--via=file", option], system: linux) == .usage)
+    #expect(Baton.run(Self.load + [option], system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+  }
+
+  @Test(arguments: [
+    ["--require-verified", "-i"], ["--require-verified", "--via=file"],
+    ["--replace-crash-kernel", "--via=memory"], ["--via=explode"],
+  ])
+  func `Options that contradict each other are refused`(options: [String]) throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(Self.load + options, system: linux) == .usage)
+    #expect(linux.effects.isEmpty)
+  }
+
+  @Test(arguments: [
+    (Errno.keyRejected, BatonCommand.ExitStatus.notPermitted, "does not trust"),
+    (.keyMissing, .notPermitted, "ENOKEY"), (.noPackage, .notPermitted, "ENOPKG"),
+    (.noData, .notPermitted, "not signed"), (.badMessage, .notPermitted, "damaged"),
+    (.notPermitted, .notPermitted, "EPERM"), (.permissionDenied, .notPermitted, "IMA"),
+    (.notExecutable, .badFile, "ENOEXEC"), (.noSuchSystemCall, .unsupported, "CONFIG_KEXEC_FILE"),
+    (.textBusy, .systemCall, "open for writing"), (.noMemory, .noRoom, "no room"),
+    (.ioError, .systemCall, "Input/output error"),
+  ])
+  func `Each refusal of the kernel's is a sentence of its own`(
+    errno: Errno, status: BatonCommand.ExitStatus, words: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecFileLoadFailure = errno
+    #expect(Baton.run(Self.load + ["--via=file"], system: linux) == status)
+    #expect(linux.complaints.contains(words), "\(linux.complaints)")
+    #expect(linux.complaints.hasPrefix("baton: kexec_file_load: "))
+  }
+
+  @Test func `A compressed kernel is refused: the kernel does not inflate it`() throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/boot/Image"] = FakeLinux.stored(FakeLinux.kernelImage)
+    #expect(Baton.run(Self.load + ["--via=file"], system: linux) == .unsupported)
+    #expect(linux.effects.isEmpty)
+  }
+}

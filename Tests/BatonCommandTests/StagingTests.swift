@@ -1,0 +1,262 @@
+import BatonCommand
+import Foundation
+import LinuxHost
+import PhysicalMemory
+import Testing
+
+/// `--via=crashkernel` and what goes with it: two slots, and who owns what lies in them.
+@Suite struct StagingTests {
+  private static let load = ["-l", "/boot/Image", "--initrd=/boot/initrd", "--append=quiet"]
+  private static let region = PhysicalRange(
+    PhysicalAddress(0xa000_0000), upTo: PhysicalAddress(0xa400_0000))
+  private static let record = "/run/baton/loaded.json"
+
+  @Test(arguments: [[], ["--via=crashkernel"], ["--via=auto", "-i"]])
+  func `Kernel, initrd and tree go into the region, the stage alone into the normal slot`(
+    options: [String]
+  ) throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load + options, system: linux) == .success)
+    #expect(linux.complaints == "")
+    let calls = calls(linux)
+    #expect(calls.map(\.slot) == [.crash, .normal])
+    let (crash, normal) = (calls[0], calls[1])
+    #expect(crash.segments.contains { $0.bytes == FakeLinux.kernelImage })
+    #expect(crash.segments.contains { $0.bytes == linux.files["/boot/initrd"] })
+    for segment in crash.segments {
+      #expect(Self.region.contains(Self.range(segment)))
+      #expect(segment.destination % 4096 == 0 && segment.memorySize % 4096 == 0)
+    }
+    #expect(Self.region.contains(PhysicalAddress(crash.entry)))
+    var size = 0
+    for segment in normal.segments {
+      #expect(!Self.region.overlaps(Self.range(segment)))
+      size += segment.memorySize
+    }
+    #expect(size <= 256 << 10)
+  }
+
+  @Test func `The crash slot's entry is not the kernel, but the guard's branch`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    let crash = calls(linux)[0]
+    let guardCode = try #require(
+      crash.segments.first { Self.range($0).contains(PhysicalAddress(crash.entry)) })
+    let offset = Int(crash.entry - guardCode.destination)
+    let word = (0..<4).reduce(0) { $0 | UInt32(guardCode.bytes[offset + $1]) << (8 * UInt32($1)) }
+    // b: an unconditional branch.
+    #expect(word >> 26 == 0b000101)
+    #expect(guardCode.bytes.dropFirst(8).starts(with: "BNTSTAGE".utf8))
+  }
+
+  @Test func `The normal slot is emptied first, and filled last`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.setLoaded(.normal, true)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == [.normal, .crash, .normal])
+    #expect(calls(linux)[0].segments.isEmpty)
+    #expect(!calls(linux)[2].segments.isEmpty)
+  }
+
+  @Test func `What is in the crash slot is known for Baton's before it is loaded`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.slotFailures[.normal] = .noMemory
+    var states: [String?] = []
+    linux.onKexecLoad = { linux in
+      states.append(
+        linux.files[Self.record].flatMap {
+          (try? JSONSerialization.jsonObject(with: Data($0))) as? [String: Any]
+        }?["state"] as? String)
+    }
+    // As a load that is killed after the first call: whatever comes later finds the intent.
+    #expect(Baton.run(Self.load, system: linux) == .noRoom)
+    #expect(states.first == "staging")
+    #expect(linux.complaints.contains("nothing is loaded now"))
+    #expect(calls(linux).map(\.segments.isEmpty) == [false, false, true])
+    #expect(calls(linux).last?.slot == .crash)
+    #expect(linux.files[Self.record] == nil)
+  }
+
+  @Test func `An interrupted load is told, removed and loaded over`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.setLoaded(.crash, true)
+    linux.files[Self.record] = Array(
+      ("{\"bootId\":\"5f2a9d60-0000-4000-8000-000000000001\",\"state\":\"staging\","
+        + "\"crashSlot\":\"staged\"}").utf8)
+    #expect(Baton.run(["-S"], system: linux) == .negative)
+    #expect(linux.output.contains("left behind"))
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == [.crash, .normal])
+    linux.setLoaded(.normal, false)
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(calls(linux).suffix(2).map(\.slot) == [.normal, .crash])
+    #expect(calls(linux).suffix(2).allSatisfy { $0.segments.isEmpty })
+  }
+
+  @Test func `A dump kernel is left alone, unless its place is asked for`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.setLoaded(.crash, true)
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("--replace-crash-kernel"))
+    #expect(Baton.run(Self.load + ["-d"], system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == [.normal])
+    #expect(linux.output.contains("via memory: a dump kernel is loaded"))
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == [.normal, .normal])
+    #expect(
+      Baton.run(Self.load + ["--via=crashkernel", "--replace-crash-kernel"], system: linux)
+        == .success)
+    #expect(calls(linux).suffix(2).map(\.slot) == [.crash, .normal])
+  }
+
+  @Test func `A record of another boot makes nothing Baton's`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.files["/proc/sys/kernel/random/boot_id"] = Array("another\n".utf8)
+    #expect(Baton.run(["-S", "--json"], system: linux) == .success)
+    let answer = try #require(
+      try JSONSerialization.jsonObject(with: Data(linux.output.utf8)) as? [String: Any])
+    #expect(answer["crashKernelLoaded"] as? Bool == true)
+    #expect(answer["stagedImageLoaded"] as? Bool == false)
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(calls(linux).last?.slot == .normal)
+  }
+
+  @Test func `The status tells a staged image from a dump kernel`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(Baton.run(["-S"], system: linux) == .success)
+    #expect(
+      linux.output == """
+        next kernel: loaded: /boot/Image (via crashkernel, verifies everything): baton -e starts it
+        crash kernel: not loaded: the next kernel is staged there, and a panic resets
+
+        """)
+  }
+
+  @Test func `What was staged and is gone is not started`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.setLoaded(.crash, false)
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(!linux.effects.contains(.reboot))
+    #expect(linux.complaints.contains("load it again"))
+  }
+
+  @Test func `A load by another way takes away what an earlier one staged`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(Baton.run(Self.load + ["--via=memory"], system: linux) == .success)
+    let last = calls(linux).suffix(2)
+    #expect(last.map(\.slot) == [.normal, .crash])
+    #expect(last.map(\.segments.isEmpty) == [false, true])
+  }
+
+  @Test func `A region that refuses leaves nothing loaded, and the ordinary way`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.slotFailures[.crash] = .addressNotAvailable
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .systemCall)
+    #expect(linux.complaints.contains("nothing is loaded now, no dump kernel either"))
+    #expect(linux.files[Self.record] == nil)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == [.crash, .crash, .normal])
+    #expect(calls(linux)[2].segments.contains { $0.bytes == FakeLinux.kernelImage })
+  }
+
+  @Test func `Without a region, or with too small a one, the right size is told`() throws {
+    let none = try FakeLinux.machine()
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: none) == .unsupported)
+    #expect(none.complaints.contains("boot with crashkernel=16M"), "\(none.complaints)")
+    #expect(none.effects.isEmpty)
+    let small = try FakeLinux.reserving(256 << 10)
+    #expect(Baton.run(["-l", "/boot/Image", "--via=crashkernel"], system: small) == .noRoom)
+    #expect(small.complaints.contains("boot with crashkernel=16M"))
+    #expect(small.effects.isEmpty)
+    #expect(Baton.run(["-l", "/boot/Image", "-d"], system: small) == .success)
+    #expect(small.output.contains("via memory: the crashkernel region has 0 MiB"))
+  }
+
+  @Test func `Of two regions the one that the kernel means is used`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.files["/proc/iomem"]? += Array("  b0000000-b7ffffff : Crash kernel\n".utf8)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(calls(linux)[0].segments.allSatisfy { Self.region.contains(Self.range($0)) })
+  }
+
+  @Test func `A kernel that must lie low is moved by the stage, the rest stays`() throws {
+    let linux = try FakeLinux.reserving()
+    let image = FakeLinux.kernelImage(flags: 0b0010)
+    linux.files["/boot/Image"] = image
+    #expect(Baton.run(Self.load + ["-d"], system: linux) == .success)
+    let calls = calls(linux)
+    #expect(calls.map(\.slot) == [.crash, .normal])
+    #expect(calls[0].segments.contains { $0.bytes == image })
+    #expect(linux.output.contains("via crashkernel: the stage moves what cannot run in place"))
+    let line = try #require(linux.output.split(separator: "\n").first { $0.contains(" kernel ") })
+    #expect(line.hasSuffix("then moved to 0x000040000000"))
+  }
+
+  @Test func `What does not fit beside the rest goes the ordinary way, with a warning`() throws {
+    let linux = try FakeLinux.reserving(4 << 20)
+    let large = (0..<6 << 20).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    linux.files["/boot/initrd"] = large
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .success)
+    #expect(calls(linux)[1].segments.contains { $0.bytes == large })
+    #expect(calls(linux)[0].segments.contains { $0.bytes == FakeLinux.kernelImage })
+    #expect(linux.complaints.contains("the rest goes the ordinary way"))
+  }
+
+  @Test(arguments: [
+    ("crashkernel=64M@0xa0000000", true), ("crashkernel=1G-:32M,4G-:64M@2560M", true),
+    ("crashkernel=64M@0x80000000", false), ("crashkernel=256M", false),
+    ("crashkernel=64M,high crashkernel=32M,low", false), ("crashkernel=x@y", false),
+  ])
+  func `A next crashkernel= that would lie where the kernel does is noticed`(
+    argument: String, collides: Bool
+  ) throws {
+    let linux = try FakeLinux.reserving()
+    let load = ["-l", "/boot/Image", "--append=\(argument) quiet"]
+    #expect(Baton.run(load, system: linux) == .success)
+    #expect(calls(linux).map(\.slot) == (collides ? [.normal] : [.crash, .normal]))
+    linux.setLoaded(.normal, false)
+    let before = calls(linux).count
+    #expect(Baton.run(load + ["--via=crashkernel"], system: linux) == .success)
+    #expect(calls(linux).dropFirst(before).map(\.slot) == [.crash, .normal])
+    #expect(linux.complaints.contains("will have no crash region") == collides)
+  }
+
+  @Test func `The plan in JSON says which way and why, and where each part waits`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load + ["--dry-run", "--json"], system: linux) == .success)
+    #expect(linux.effects.isEmpty)
+    let plan = try #require(
+      try JSONSerialization.jsonObject(with: Data(linux.output.utf8)) as? [String: Any])
+    #expect(plan["via"] as? String == "crashkernel")
+    #expect(plan["reason"] as? String == "nothing is left to move")
+    let segments = try #require(plan["segments"] as? [[String: Any]])
+    func slot(_ name: String) -> String? {
+      segments.first { $0["name"] as? String == name }?["slot"] as? String
+    }
+    #expect(["kernel", "initrd", "dtb", "guard"].allSatisfy { slot($0) == "crash" })
+    #expect(["stage", "block", "tables"].allSatisfy { slot($0) == "normal" })
+  }
+
+  private struct Call {
+    let slot: KexecSlot
+    let entry: UInt64
+    let segments: [FakeLinux.Segment]
+  }
+
+  private func calls(_ linux: FakeLinux) -> [Call] {
+    linux.effects.compactMap {
+      guard case .kexecLoad(let slot, let entry, let segments) = $0 else { return nil }
+      return Call(slot: slot, entry: entry, segments: segments)
+    }
+  }
+
+  private static func range(_ segment: FakeLinux.Segment) -> PhysicalRange {
+    let start = PhysicalAddress(segment.destination)
+    return PhysicalRange(start, upTo: start + UInt64(segment.memorySize))
+  }
+}

@@ -1,0 +1,186 @@
+import CBatonArm64
+import KexecRelocation
+import Lab
+import PhysicalMemory
+import Testing
+
+/// The stage on several CPUs.
+@Suite struct SharedWorkTests {
+  /// Each level once, each interrupt controller; the matrix has the rest.
+  @Test(arguments: [(Machine.Level.el1, Machine.GIC.v3), (.el2, .v2), (.vhe, .v3)])
+  func fourCPUsShareTheWorkAndTheNextKernelBringsThemUp(
+    level: Machine.Level, gic: Machine.GIC
+  ) async throws {
+    let cell = MatrixCell("6.1") {
+      $0.level = level
+      $0.gic = gic
+      $0.processors = 4
+    }
+    // It throws where the next kernel does not find the machine as it is.
+    let report = try await GuestSlots.shared.withGuest { try await cell.run(in: Workspace()) }
+    #expect(report.processors == 4)
+    #expect(report.stageLine?.contains(" pieces on 4 CPUs; starting") == true)
+  }
+
+  private struct Plight: Sendable {
+    let name: String
+    let message: String
+    /// Where nil, the next kernel starts.
+    var end: GuestEnd? = .reset
+    let plant: @Sendable (inout StageInMemory) throws -> Void
+  }
+
+  private static let notOff = "CPU 0x1 shares the work and did not finish or go off; resetting"
+
+  private static var plights: [Plight] {
+    [
+      Plight(name: "a CPU that is not there", message: " pieces on 1 CPU; starting", end: nil) {
+        stage in
+        let processors = Int(stage.block[StageInMemory.word(\.processors)] & 0xFFFF_FFFF) / 8
+        stage.block[processors + 1] = 0x7F00
+        try stage.store()
+      },
+      Plight(name: "a CPU that never begins", message: notOff) { stage in
+        try stage.stub.run(to: try stage.address(of: "stage_secondary"))
+        try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
+      },
+      Plight(name: "a CPU that never goes off", message: notOff) { stage in
+        try stage.stub.runAnother(to: try stage.address(of: "baton_last_smc"))
+        try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
+      },
+      Plight(name: "a piece that is never finished", message: notOff) { stage in
+        try stage.stub.runAnother(to: try stage.address(of: "baton_sha256_blocks_armv8"))
+        try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
+      },
+      Plight(name: "a run that is never finished", message: notOff) { stage in
+        try stage.move([256 << 10, 256 << 10, 256 << 10, 256 << 10])
+        try stage.stub.runAnother(to: try stage.address(of: "baton_copy_lines"))
+        try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
+      },
+      Plight(name: "a CPU that faults, MMU off", message: "undefined instruction at 0x0 ") {
+        stage in
+        try stage.stub.runAnother(to: try stage.address(of: "baton_translation_on"))
+        try stage.stub.setProgramCounter(0)
+      },
+      Plight(name: "a CPU that faults, MMU on", message: "instruction abort at 0x0 ") { stage in
+        try stage.stub.run(to: try stage.address(of: "stage_secondary"))
+        try stage.stub.setProgramCounter(0)
+      },
+      Plight(name: "a flipped bit", message: " differs from what was loaded, at 0x") { stage in
+        try stage.stub.runAnother(to: try stage.address(of: "baton_sha256_blocks_armv8"))
+        let data = PhysicalAddress(try stage.stub.register(1))
+        var byte = try stage.stub.read(data, count: 1)
+        byte[0] ^= 0x10
+        try stage.stub.write(byte, to: data)
+      },
+      Plight(
+        name: "extents", message: ": moved 2097152 bytes, verified ", end: nil
+      ) { stage in
+        // One of two runs.
+        try stage.move([256 << 10, 1536 << 10, 256 << 10])
+        try stage.stub.runAnother(to: try stage.address(of: "baton_copy_lines"))
+      },
+      Plight(
+        name: "entered at EL1, another CPU started at EL2",
+        message: "baton: EL1, MMU and caches on: moved 0 bytes, verified ", end: nil
+      ) { stage in
+        try stage.enterAtEL1()
+      },
+    ]
+  }
+
+  @Test func whateverHappensToAnotherCPUTheMachineResetsOrGoesOn() async throws {
+    let workspace = Workspace()
+    var handoff = try Handoff(debian: "6.1", in: workspace)
+    handoff.machine.processors = 2
+    try await HostFile.withTemporaryDirectory { directory in
+      let snapshot = try await GuestSlots.shared.withGuest { [handoff] in
+        try await StageSnapshot(of: handoff, in: directory, workspace)
+      }
+      await withTaskGroup(of: Void.self) { group in
+        for plight in Self.plights {
+          group.addTask {
+            do {
+              let run = try await GuestSlots.shared.withGuest {
+                try await snapshot.run(
+                  until: plight.end == nil ? "Booting Linux" : nil, timeLimit: .seconds(90)
+                ) { stub in
+                  var stage = try StageInMemory(stub, snapshot.listing)
+                  try plight.plant(&stage)
+                }
+              }
+              let comment: Comment = "\(plight.name): \(run.lastLines)"
+              #expect(run.end == plight.end ?? .ended, comment)
+              let messages = run.lines.filter { $0.hasPrefix("baton: ") }
+              #expect(messages.count == 1, comment)
+              #expect(messages.first?.contains(plight.message) == true, comment)
+            } catch {
+              Issue.record(error, "\(plight.name)")
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+extension StageInMemory {
+  /// Has the stage move the kernel's beginning, in extents of these sizes, from memory behind the
+  /// kernel's bytes that only the kernel itself will use. Its place is empty until then.
+  fileprivate mutating func move(_ sizes: [UInt64]) throws {
+    let kernel = PhysicalAddress(block[Self.word(\.entry)])
+    let pieces = block[Self.word(\.pieces)]
+    // struct baton_piece: 48 bytes; the kernel's come first.
+    var end = kernel
+    for index in 0..<Int(pieces >> 32) {
+      let piece = Int(pieces & 0xFFFF_FFFF) / 8 + 6 * index
+      if block[piece + 1] >> 32 == UInt64(BATON_SEGMENT_KERNEL) {
+        end = PhysicalAddress(block[piece]) + (block[piece + 1] & 0xFFFF_FFFF)
+      }
+    }
+    var source = (end + 0xFFFFF).alignedDown(to: 0x10_0000)
+    var destination = kernel
+    block[Self.word(\.extents)] = UInt64(block.count * 8) | UInt64(sizes.count) << 32
+    for size in sizes {
+      let from = PhysicalRange(destination, upTo: destination + size)
+      try stub.writeAll(try stub.read(from), to: source)
+      try stub.writeAll([UInt8](repeating: 0, count: Int(size)), to: destination)
+      block += [source.rawValue, destination.rawValue, size]
+      source = source + size
+      destination = destination + size
+    }
+    block[Self.word(\.version)] =
+      block[Self.word(\.version)] & 0xFFFF_FFFF | UInt64(block.count * 8) << 32
+    try store()
+  }
+
+  /// Has the boot CPU enter the stage at EL1, with tables that were loaded for that.
+  fileprivate mutating func enterAtEL1() throws {
+    let (el1, el2) = (Self.word(\.el1_layout), Self.word(\.el2_layout))
+    let size = MemoryLayout<baton_translation>.size / 8
+    for index in 0..<size { block[el1 + index] = block[el2 + index] }
+    let tcr = el1 + (MemoryLayout<baton_translation>.offset(of: \.tcr) ?? 0) / 8
+    // EL2's RES1 bits are TG1 = 4 KiB and EPD1 here; T1SZ as T0SZ.
+    block[tcr] |= (block[tcr] & 0x3F) << 16
+    for index in tables.indices where tables[index] & (1 << 10 | 1) == 1 << 10 | 1 {
+      // A block or page, by its access flag: AP[1] = 0, PXN as XN, UXN = 1.
+      let isExecutable = tables[index] >> 54 & 1 == 0
+      tables[index] &= ~(1 << 6)
+      tables[index] |= 1 << 54 | (isExecutable ? 0 : 1 << 53)
+    }
+    try store()
+    let down: [UInt32] = [
+      0xD2B0_0000, 0xD51C_1100,  // HCR_EL2 = RW
+      0xD280_0000 | 0x33FF << 5, 0xD51C_1140,  // CPTR_EL2: nothing is trapped
+      0xD280_0000 | 0x3C5 << 5, 0xD51C_4000,  // SPSR_EL2 = EL1h, all masked
+      0xD280_0001 | UInt32(base.rawValue & 0xFFFF) << 5,
+      0xF2A0_0001 | UInt32(base.rawValue >> 16 & 0xFFFF) << 5, 0xD51C_4021,  // ELR_EL2 = the stage
+      0xD69F_03E0,  // eret
+    ]
+    let place = PhysicalAddress(0x5000_0000)
+    try stub.write(
+      down.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) } },
+      to: place)
+    try stub.setProgramCounter(place.rawValue)
+  }
+}

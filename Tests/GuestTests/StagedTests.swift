@@ -1,0 +1,131 @@
+import Lab
+import Testing
+
+/// The next kernel staged in the crashkernel region, in place (`make matrix` has the whole table).
+@Suite struct StagedTests {
+  private func handoff(_ kernel: String, verified: Bool) throws -> Handoff {
+    var handoff = try Handoff(debian: kernel, in: Workspace())
+    handoff.route = .crashKernel
+    handoff.crashKernel = "128M"
+    handoff.verified = verified
+    return handoff
+  }
+
+  private func report(_ handoff: Handoff) async throws -> HandoffReport {
+    try await GuestSlots.shared.withGuest { try await handoff.run(in: Workspace()) }
+  }
+
+  /// Guest instructions, unverified and verified. A bare trampoline takes 30.1 M and 60.0 M.
+  @Test(arguments: [("6.1", 31_500_000, 80_000_000), ("5.10", 61_500_000, 110_000_000)])
+  func inPlaceNextToNothingIsLeftToDo(
+    kernel: String, goal: UInt64, verifiedGoal: UInt64
+  ) async throws {
+    async let sampled = report(try handoff(kernel, verified: false))
+    async let verified = report(try handoff(kernel, verified: true))
+    let (quick, full) = try await (sampled, verified)
+    #expect(quick.measurement.handoff <= goal)
+    #expect(full.measurement.handoff <= verifiedGoal)
+    for report in [quick, full] {
+      #expect(report.listing.route == "crashkernel")
+      #expect(report.movedBytes <= MatrixCell.stagedLimit)
+      #expect(report.measurement.uncachedAccesses <= 20_000)
+      #expect(report.run.end == .poweredOff)
+    }
+  }
+
+  /// The second userland compares the file in it with its digest.
+  @Test func aLargeInitramfsCostsNothingAndArrivesWhole() async throws {
+    var large = try handoff("6.1", verified: false)
+    large.ballast = 64 << 20
+    let prepared = large
+    async let small = report(try handoff("6.1", verified: false)).measurement.handoff
+    async let whole = report(prepared).measurement.handoff
+    let (one, other) = try await (Double(small), Double(whole))
+    #expect(abs(one - other) < one / 100, "\(one) and \(other) guest instructions")
+  }
+
+  @Test(arguments: [
+    MatrixCell("5.10", to: "6.1") { $0.level = .el1 },
+    MatrixCell("6.1") { $0.level = .vhe },
+    MatrixCell("6.12") { $0.processors = 2 },
+  ])
+  func eachLevelComesUpInPlace(cell: MatrixCell) async throws {
+    var cell = cell
+    cell.crashKernel = "128M"
+    let prepared = cell
+    let report = try await GuestSlots.shared.withGuest { try await prepared.run(in: Workspace()) }
+    #expect(report.run.end == .poweredOff)
+  }
+
+  private func incident(_ handoff: Handoff) async throws -> GuestRun {
+    try await GuestSlots.shared.withGuest { try await handoff.runToAnyEnd(in: Workspace()) }
+  }
+
+  private func kernelsStarted(_ run: GuestRun) -> Int {
+    run.lines.count { $0.contains("] Linux version ") }
+  }
+
+  @Test(arguments: [("6.1", Machine.Level.el2), ("5.10", .el1), ("6.12", .vhe)])
+  func aPanicWhileAnImageIsStagedResetsAndSaysWhy(
+    kernel: String, level: Machine.Level
+  ) async throws {
+    var handoff = try handoff(kernel, verified: true)
+    handoff.machine.level = level
+    handoff.interlude = "echo c >/proc/sysrq-trigger"
+    let run = try await incident(handoff)
+    #expect(run.end == .reset, "\(run.lastLines)")
+    #expect(
+      run.lines.contains(
+        "baton: the kernel panicked; what baton -l staged is no dump kernel; resetting"),
+      "\(run.lastLines)")
+    #expect(kernelsStarted(run) == 1)
+  }
+
+  /// As kdump-tools does it, with the very kernel that is staged, so that its bytes are the same.
+  @Test(arguments: [true, false])
+  func aDumpKernelLoadedBehindTheStagesBackIsNoticed(verified: Bool) async throws {
+    var handoff = try handoff("6.1", verified: verified)
+    handoff.interlude =
+      "kexec -p /lab/kernel --initrd=/lab/initrd --append=1; echo \"lab: kexec -p $?\""
+    let run = try await incident(handoff)
+    #expect(run.lines.contains("lab: kexec -p 0"), "\(run.lastLines)")
+    #expect(run.end == .reset, "\(run.lastLines)")
+    #expect(
+      run.lines.contains {
+        $0.hasPrefix("baton: crash region differs from what was loaded")
+          && $0.hasSuffix(": a dump kernel was loaded since; resetting")
+      }, "\(run.lastLines)")
+    #expect(kernelsStarted(run) == 1)
+  }
+
+  /// The stage's place is taken by the ordinary way, and the region is left alone.
+  @Test func aDumpKernelThatIsLoadedAlreadyIsLeftAlone() async throws {
+    var handoff = try handoff("6.1", verified: false)
+    handoff.route = .auto
+    handoff.preparation = "kexec -p /lab/kernel --initrd=/lab/initrd --append=1"
+    let report = try await report(handoff)
+    #expect(report.listing.route == "memory")
+  }
+
+  /// A region in which an Image may not run as it asks: the stage moves it down, MMU and caches on.
+  @Test func aKernelThatMustLieLowIsMovedByTheStage() async throws {
+    var handoff = try handoff("6.1", verified: true)
+    handoff.kernelMustLieLow = true
+    let report = try await report(handoff)
+    #expect(report.listing.route == "crashkernel")
+    #expect(report.movedBytes > 20 << 20)
+    #expect(report.listing.relocatedBytes <= MatrixCell.stagedLimit)
+    #expect(report.run.end == .poweredOff)
+  }
+
+  /// None of the lab's kernels has kexec_file_load(2): Debian's are built without. The call itself
+  /// is tried, and its refusal told.
+  @Test func aKernelWithoutALoaderOfItsOwnIsToldSo() async throws {
+    var handoff = try Handoff(debian: "6.1", in: Workspace())
+    handoff.route = .file
+    let run = try await incident(handoff)
+    #expect(run.lines.contains { $0.hasPrefix("baton: kexec_file_load: ") }, "\(run.lastLines)")
+    #expect(run.lines.contains("lab: loaded 6"), "\(run.lastLines)")
+    #expect(kernelsStarted(run) == 1)
+  }
+}
