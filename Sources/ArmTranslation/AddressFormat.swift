@@ -9,6 +9,12 @@ public enum AddressFormat: Sendable, Hashable, CaseIterable {
   /// 4 and 16 KiB pages FEAT_LPA2, switched on by TCR_ELx.DS.
   case bits52
 
+  /// The smaller one that holds addresses below `end`. Where memory lies above 2^48, whatever runs
+  /// there has the larger one.
+  public init(holding end: PhysicalAddress) {
+    self = end.rawValue > 1 << 48 ? .bits52 : .bits48
+  }
+
   /// The most bits of an address, either way.
   public var bits: Int {
     switch self {

@@ -26,6 +26,21 @@ public enum Processor {
     }
   }
 
+  /// Whether this CPU, which has the granule of `tcr`, knows its format: more than 48 bits need
+  /// FEAT_LPA2 with 4 and 16 KiB pages, and with 64 KiB pages FEAT_LVA for virtual addresses.
+  public static func hasFormat(of tcr: UInt64, at regime: TranslationRegime) -> Bool {
+    let granule = tcr >> 14 & 0b11  // TG0
+    if granule == 0b01 {
+      let range = ID_AA64MMFR2_EL1.vaRange.value(in: baton_read_id_aa64mmfr2_el1())
+      return tcr & 0b11_1111 >= 16 || range != 0
+    }
+    guard tcr >> (regime == .el2 ? 32 : 59) & 1 != 0 else { return true }  // DS
+    let features = baton_read_id_aa64mmfr0_el1()
+    return granule == 0
+      ? ID_AA64MMFR0_EL1.tGran4.value(in: features) == 0b0001
+      : ID_AA64MMFR0_EL1.tGran16.value(in: features) == 0b0010
+  }
+
   /// Whether EL2 has the EL2&0 regime (FEAT_VHE).
   public static var hasVirtualizationHostExtensions: Bool {
     ID_AA64MMFR1_EL1.vh.value(in: baton_read_id_aa64mmfr1_el1()) != 0
@@ -102,6 +117,7 @@ extension baton_departure {
       tcr = baton_read_tcr_el1()
       mair = baton_read_mair_el1()
       ttbr0 = baton_read_ttbr0_el1()
+      ttbr1 = baton_read_ttbr1_el1()
       feature_control = baton_read_cpacr_el1()
     } else {
       if hasTCR2 { tcr2 = baton_read_tcr2_el2() }
@@ -109,6 +125,7 @@ extension baton_departure {
       tcr = baton_read_tcr_el2()
       mair = baton_read_mair_el2()
       ttbr0 = baton_read_ttbr0_el2()
+      if Processor.regime == .el2Host { ttbr1 = baton_read_ttbr1_el2() }
       feature_control = baton_read_cptr_el2()
     }
   }

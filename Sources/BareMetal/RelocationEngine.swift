@@ -74,7 +74,7 @@ public struct RelocationEngine {
   /// Compares pieces with their digests until all are taken, or one that differs was found.
   public func verifyPieces() {
     let verification = PieceVerification(
-      block: block, memory: IdentityMemory(),
+      block: block, memory: IdentityMemory(offset: block.header.destination_offset),
       implementation: Processor.hasSHA256 ? .armv8 : .portable)
     while unsafe baton_completed(&work.pointee.mismatch) == 0 {
       let index = unsafe baton_take(&work.pointee.next_piece)

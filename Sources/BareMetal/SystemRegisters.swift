@@ -42,6 +42,10 @@ enum ID_AA64MMFR1_EL1 {
   static var vh: RegisterField { RegisterField(8, width: 4) }
 }
 
+enum ID_AA64MMFR2_EL1 {
+  static var vaRange: RegisterField { RegisterField(16, width: 4) }
+}
+
 enum ID_AA64MMFR3_EL1 {
   static var tcrx: RegisterField { RegisterField(0, width: 4) }
 }

@@ -1,3 +1,4 @@
+import ArmTranslation
 import BootDigests
 import BootFormats
 import HardwareDescription
@@ -184,9 +185,12 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   /// What the options allow of what the translation tables reach, without the first page: in the
-  /// stage, whose pointers are physical addresses, address 0 is no pointer.
+  /// stage, whose pointers are physical addresses, address 0 is no pointer. Above 2^48 only where
+  /// all memory lies there: the running kernel then proves that the CPU has the larger format.
   func bounds(_ machine: Machine) -> PhysicalRange {
-    let end = min(invocation.memoryMaximum, 1 << 48)
+    let first = machine.memory.systemRAM.ranges.first?.start ?? PhysicalAddress(0)
+    let reach = AddressFormat(holding: first + 1)
+    let end = min(invocation.memoryMaximum, 1 << UInt64(reach.bits))
     let start = max(invocation.memoryMinimum, machine.granule.pageSize)
     return PhysicalRange(PhysicalAddress(min(start, end)), upTo: PhysicalAddress(end))
   }

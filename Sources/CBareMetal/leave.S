@@ -14,6 +14,7 @@ baton_leave:
 	ldp	x4, x5, [x0, #64]		// TCR, MAIR
 	ldp	x6, x7, [x0, #80]		// TTBR0, CPACR_EL1 or CPTR_EL2
 	ldp	x15, x16, [x0, #96]		// VBAR, TCR2
+	ldr	x17, [x0, #112]			// TTBR1
 	// Our own dirty lines (stack, variables) would be evicted one day, into memory that is the
 	// next kernel's by then. No memory is written from here on.
 	data_line_size x8, x9
@@ -32,6 +33,7 @@ baton_leave:
 4:
 	msr	mair_el1, x5
 	msr	ttbr0_el1, x6
+	msr	ttbr1_el1, x17
 	msr	cpacr_el1, x7
 	msr	vbar_el1, x15
 	isb
@@ -46,6 +48,9 @@ baton_leave:
 5:
 	msr	mair_el2, x5
 	msr	ttbr0_el2, x6
+	cbz	x17, 6f				// as it was, or there is none
+	msr	S3_4_C2_C0_1, x17		// TTBR1_EL2
+6:
 	msr	cptr_el2, x7
 	msr	vbar_el2, x15
 	isb

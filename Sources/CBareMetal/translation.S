@@ -14,6 +14,7 @@
 baton_translation_on:
 	ldp	x3, x4, [x0]			// TTBR0, TCR
 	ldp	x5, x6, [x0, #16]		// MAIR, SCTLR
+	ldr	x10, [x0, #32]			// TTBR1
 	data_line_size x7, x8
 	// What has been written around the caches must reach memory before lines are dropped, and
 	// stale lines must be gone before a cached read could find them. Clean lines at most: the
@@ -34,6 +35,7 @@ baton_translation_on:
 	msr	S3_0_C2_C0_3, xzr		// TCR2_EL1
 3:
 	msr	ttbr0_el1, x3
+	msr	ttbr1_el1, x10
 	isb					// TLBs may cache these: before stale entries go
 	tlbi	vmalle1
 	dsb	nsh				// done on this CPU; the others do it themselves
@@ -47,6 +49,10 @@ baton_translation_on:
 	msr	S3_4_C2_C0_3, xzr		// TCR2_EL2
 4:
 	msr	ttbr0_el2, x3
+	// Not where there is no EL2&0, and of no use where HCR_EL2.E2H does not choose it.
+	cbz	x10, 6f
+	msr	S3_4_C2_C0_1, x10		// TTBR1_EL2
+6:
 	isb
 	tlbi	alle2
 	dsb	nsh

@@ -175,9 +175,10 @@ public struct HandoffLayout: Sendable {
     if let initrd = placement.initrd { touched.insert(initrd) }
     if let header = placement.coreHeader { touched.insert(header) }
     for range in placement.staging?.extraRanges ?? [] { touched.insert(range) }
+    let format = AddressFormat(holding: touched.ranges.last?.end ?? PhysicalAddress(0))
     var data: PhysicalRangeSet
     do throws(BlockCoverError) {
-      data = try request.ram.blockCover(of: touched, granule: request.granule)
+      data = try request.ram.blockCover(of: touched, granule: request.granule, format: format)
     } catch {
       switch error {
       case .outsideMemory(let range): throw .notInMemory(range)
@@ -187,7 +188,7 @@ public struct HandoffLayout: Sendable {
     data.subtract(placement.control.alignedOutward(to: page) ?? placement.control)
     if let place = placement.stacks { data.subtract(place) }
 
-    var tables = TranslationTables(regime: regime, granule: request.granule)
+    var tables = TranslationTables(regime: regime, granule: request.granule, format: format)
     do throws(MappingError) {
       try tables.map(data, as: .data)
       for (range, kind) in parts { try tables.map(Mapping(range, as: kind)) }

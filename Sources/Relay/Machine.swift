@@ -76,7 +76,7 @@ struct Machine {
     var registers = baton_regime_registers(
       ttbr0: sealed.root.rawValue,
       tcr: regime.tcr(sealed.control.tcr, mmfr0: baton_read_id_aa64mmfr0_el1()),
-      mair: sealed.control.mair, sctlr: regime.translationOnSCTLR)
+      mair: sealed.control.mair, sctlr: regime.translationOnSCTLR, ttbr1: 0)
     // Sound: a C function that reads four words.
     unsafe relay_switch_tables(&registers)
   }

@@ -35,7 +35,7 @@ func relayPrepare(tree: UInt64, vbar: UInt64, context: UnsafeMutablePointer<rela
   let control = map.control
   unsafe context.pointee.regime = baton_regime_registers(
     ttbr0: map.root.rawValue, tcr: regime.tcr(control.tcr, mmfr0: baton_read_id_aa64mmfr0_el1()),
-    mair: control.mair, sctlr: regime.translationOnSCTLR)
+    mair: control.mair, sctlr: regime.translationOnSCTLR, ttbr1: 0)
 }
 
 /// What the tree at `address` takes, by its own header, or nil where there is none.

@@ -6,7 +6,7 @@ extension RelayLoad {
   /// The control pages' content: the stage, its block, its tables.
   struct Control {
     let place: PhysicalRange
-    let tables: TranslationTables<Sealed>
+    let tables: RelocationMap.Tables
     private let region: ControlRegion
     private let stage: StageImage
     private let blockWords: [UInt64]
@@ -33,19 +33,21 @@ extension RelayLoad {
         let map = try SystemMap(
           request, extents: extents, touched: touched, destinations: destinations, control: region,
           at: place)
-        let needed = map.tables.pageCount
+        let needed = map.map.pageCount
         guard needed <= tablePages else {
           tablePages = needed
           continue
         }
+        let sealed: RelocationMap.Tables?
         do throws(TableMemoryError) {
-          tables = try map.tables.seal(
+          sealed = try map.map.seal(
             in: PhysicalRange(base + region.tableOffset, upTo: place.end))
         } catch {
           throw .tableMemory(error)
         }
-        let translation = HandoffBlock.Translation(
-          root: tables.root, tcr: tables.control.tcr, mair: tables.control.mair)
+        guard let sealed else { preconditionFailure("every system here has tables") }
+        tables = sealed
+        let translation = tables.translation
         // Nothing moves, nothing is mapped: the stage leaves as it was entered.
         let isMapped = request.system != .none
         let none = PhysicalRange(base + region.tableOffset, upTo: base + region.tableOffset)

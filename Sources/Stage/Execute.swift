@@ -55,7 +55,8 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     }
     record.verified = Processor.counter
     guard
-      unsafe context.pointee.reservations.write(toTreeAt: block.header.arguments.0)
+      unsafe context.pointee.reservations.write(
+        toTreeAt: block.header.arguments.0 &+ block.header.destination_offset)
     else { throw .noRoomForReservations }
     Report(lifeline).departure(
       level: Processor.regime.levelName, moved: record.bytes_moved,
@@ -63,7 +64,7 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
       entry: block.header.entry)
     if let place {
       record.left = Processor.counter
-      record.write(to: place)
+      record.write(at: place.start.rawValue &+ block.header.destination_offset)
     }
     unsafe baton_leave(&context.pointee.departure)
   } catch {

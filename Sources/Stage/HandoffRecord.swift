@@ -1,7 +1,6 @@
 import BareMetal
 import CBareMetal
 import CBatonArm64
-import PhysicalMemory
 
 extension baton_handoff_record {
   /// A record of a stage that was entered when the counter was `entered`.
@@ -17,11 +16,10 @@ extension baton_handoff_record {
 
   /// Writes the record, MMU and caches on, and cleans it to the point of coherency.
   ///
-  /// - Parameter place: as large as the record; in the next kernel's device tree, which has been
-  ///   verified.
-  func write(to place: PhysicalRange) {
-    guard let target = unsafe UnsafeMutableRawPointer(bitPattern: UInt(place.start.rawValue))
-    else { return }
+  /// - Parameter address: where the map shows its place in the next kernel's device tree, which
+  ///   has been verified.
+  func write(at address: UInt64) {
+    guard let target = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address)) else { return }
     // Sound: the record has no padding and is whole words of four bytes, as aligned as its place
     // is; the loader mapped the device tree as data.
     unsafe withUnsafeBytes(of: self) { bytes in
@@ -31,6 +29,6 @@ extension baton_handoff_record {
           as: UInt32.self)
       }
     }
-    baton_clean_to_poc(place.start.rawValue, place.end.rawValue)
+    baton_clean_to_poc(address, address &+ UInt64(MemoryLayout<Self>.size))
   }
 }

@@ -92,8 +92,11 @@ private func mapRegisters(
   }
   let translation = regime == .el2 ? header.el2_layout : header.el1_layout
   guard translation.root != 0 else { throw .regimeNotPrepared(regime.levelName) }
+  guard Processor.hasFormat(of: translation.tcr, at: regime) else {
+    throw .translation(.control(tcr: translation.tcr))
+  }
   return baton_regime_registers(
     ttbr0: translation.root,
     tcr: regime.tcr(translation.tcr, mmfr0: baton_read_id_aa64mmfr0_el1()),
-    mair: translation.mair, sctlr: regime.translationOnSCTLR)
+    mair: translation.mair, sctlr: regime.translationOnSCTLR, ttbr1: translation.upper)
 }

@@ -25,7 +25,7 @@ struct HandoffPlanTests {
         pieceCount: pieceCount,
         placement: PlacementRequest(
           available: memory, runningKernel: nil,
-          bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 48)),
+          bounds: PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 52)),
           pageSize: granule.pageSize,
           kernel: KernelRequirements(textOffset: 0, memorySize: 0x1E4_0000, mayLieAnywhere: true),
           initrdSize: 1_048_576, deviceTreeSize: 8192, controlSize: 0, controlAlignment: 1))
@@ -42,6 +42,25 @@ struct HandoffPlanTests {
       guard address >= start, address - start < UInt64(words.count * 8) else { return nil }
       return words[Int((address - start) / 8)]
     }
+  }
+
+  @Test(
+    "Memory above 2^48 takes tables of 52 bits, and only that",
+    arguments: TranslationRegime.allCases)
+  func highMemory(regime: TranslationRegime) throws {
+    let start = PhysicalAddress(1 << 49)
+    let ram = PhysicalRange(start, upTo: start + 0x8000_0000)
+    let layout = try layout(regimes: [regime], ram: [ram])
+    let translation = try #require(layout.translation(el2Layout: regime == .el2))
+    let walker = try TableWalker(
+      regime: regime, tcr: regime.tcr(translation.tcr, mmfr0: 0b0110), mair: translation.mair,
+      ttbr0: translation.root.baseAddressField,
+      memory: Memory(start: layout.tableMemory.start, words: layout.tableWords))
+    try walker.requireIdentity(of: layout.placement.kernel, as: .data)
+    let ds: UInt64 = regime == .el2 ? 1 << 32 : 1 << 59
+    #expect(translation.tcr & ds != 0)
+    let low = try self.layout(regimes: [regime]).translation(el2Layout: regime == .el2)
+    #expect(try #require(low).tcr & ds == 0)
   }
 
   @Test(

@@ -3,13 +3,13 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 464
+#define STAGE_CONTEXT_SIZE 480
 
 // sizeof(struct baton_shared_work), and offsets in it, for secondary.S.
 #define STAGE_SHARED_WORK_SIZE 320
 #define STAGE_SHARED_WORK_SCTLR 24
-#define STAGE_SHARED_WORK_LEVEL 32
-#define STAGE_SHARED_WORK_FEATURES 48
+#define STAGE_SHARED_WORK_LEVEL 40
+#define STAGE_SHARED_WORK_FEATURES 56
 
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stddef.h>
@@ -25,6 +25,7 @@ struct baton_regime_registers {
     uint64_t tcr;
     uint64_t mair;
     uint64_t sctlr;
+    uint64_t ttbr1;  // 0 in a regime without one, and where it is not walked
 };
 
 void baton_translation_on(
@@ -44,6 +45,7 @@ struct baton_departure {
     uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2
     uint64_t vbar;
     uint64_t tcr2;  // 0 where the CPU has none
+    uint64_t ttbr1;  // 0 in a regime without one
 };
 
 _Noreturn void baton_leave(const struct baton_departure *departure);
@@ -88,7 +90,7 @@ struct baton_shared_work {
     uint64_t hcr;              // HCR_EL2, at EL2
     uint64_t feature_control;  // CPACR_EL1 or CPTR_EL2, SIMD allowed
     uint64_t conduit;          // for TPIDR_EL0 (exceptions.S)
-    uint64_t unused[8];
+    uint64_t unused[7];
     // From here on read and written with the MMU and the caches on.
     uint64_t next_run;    // of extents: the next that nobody has taken
     uint64_t next_piece;
@@ -97,7 +99,7 @@ struct baton_shared_work {
     uint64_t mismatch;    // a piece that differs: its index plus one
     uint64_t stack_size;  // of a secondary CPU
     struct baton_departure departure;  // a secondary CPU's, but for its stack
-    uint64_t padding[4];
+    uint64_t padding[3];
 };
 
 _Static_assert(

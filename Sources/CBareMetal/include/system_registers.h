@@ -23,6 +23,7 @@ BATON_READER(id_aa64mmfr1_el1, id_aa64mmfr1_el1)
 BATON_READER(id_aa64pfr1_el1, id_aa64pfr1_el1)
 // By encoding, because the base architecture does not know them: ID_AA64MMFR3_EL1, which reads as
 // zero there, and TCR2_ELx, which may be read only where its TCRX field is not zero.
+BATON_READER(id_aa64mmfr2_el1, S3_0_C0_C7_2)
 BATON_READER(id_aa64mmfr3_el1, S3_0_C0_C7_3)
 BATON_READER(tcr2_el1, S3_0_C2_C0_3)
 BATON_READER(tcr2_el2, S3_4_C2_C0_3)
@@ -31,12 +32,14 @@ BATON_READER(sctlr_el1, sctlr_el1)
 BATON_READER(tcr_el1, tcr_el1)
 BATON_READER(mair_el1, mair_el1)
 BATON_READER(ttbr0_el1, ttbr0_el1)
+BATON_READER(ttbr1_el1, ttbr1_el1)
 BATON_READER(cpacr_el1, cpacr_el1)
 
 BATON_READER(sctlr_el2, sctlr_el2)
 BATON_READER(tcr_el2, tcr_el2)
 BATON_READER(mair_el2, mair_el2)
 BATON_READER(ttbr0_el2, ttbr0_el2)
+BATON_READER(ttbr1_el2, S3_4_C2_C0_1)  // by encoding: only with FEAT_VHE
 BATON_READER(cptr_el2, cptr_el2)
 #undef BATON_READER
 

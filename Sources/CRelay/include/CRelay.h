@@ -2,7 +2,7 @@
 #pragma once
 
 // sizeof(struct relay_context), for entry.S.
-#define RELAY_CONTEXT_SIZE 144
+#define RELAY_CONTEXT_SIZE 160
 
 // struct relay_control_slots, for control.S.
 #define RELAY_SLOT_STAGE 0
