@@ -231,7 +231,7 @@ extension UsageError {
     case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
     case .severalActions:
       "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le and -pu)" + help
-    case .noImage: "-l and -p need a kernel image: baton -l IMAGE" + help
+    case .noImage: "-l or -p needs a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l and -p only" + help
     case .badValue(let option, let value):

@@ -15,7 +15,11 @@ extension LoadCommand {
     let file = try openKernel()
     let header = try header(of: file.image, file.name)
     try file.withInitrd { own throws(BatonError) in
-      if invocation.initrds.isEmpty {
+      if invocation.initrds.isEmpty, own.byteCount == 0, JoinedInitrd.needsOne(system) {
+        let none = [UInt8](repeating: 0, count: 4)
+        // Sound: a span of bytes as the bytes that they are.
+        try loadCrashKernel(file, header, initrd: unsafe none.span.bytes)
+      } else if invocation.initrds.isEmpty {
         try loadCrashKernel(file, header, initrd: own)
       } else {
         let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)

@@ -61,7 +61,7 @@ import Testing
     _ = Baton.run(["-e"], system: linux)
     #expect(linux.complaints.hasPrefix("baton: " + sentence))
     #expect(!linux.complaints.contains("watchdog1"))
-    #expect(linux.effects == [.sync, .reboot])
+    #expect(linux.effects == [.sync, .interfacesDown, .reboot])
     _ = Baton.run(["--check"], system: linux)
     #expect(linux.output.contains("warning: " + sentence))
   }
@@ -81,7 +81,7 @@ import Testing
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
     linux.logFailure = .permissionDenied
     _ = Baton.run(["-e"], system: linux)
-    #expect(linux.effects == [.sync, .reboot])
+    #expect(linux.effects == [.sync, .interfacesDown, .reboot])
   }
 
   @Test(arguments: [
