@@ -91,7 +91,8 @@ import Testing
       .noRoom, naming: "bytes for baton's stage", machine("40000000-40200fff : System RAM"))
     // Beyond the reach of the translation tables.
     try expectRefusal(
-      .noRoom, naming: "for the kernel", machine("1000000000000-10000ffffffff : System RAM"))
+      .noRoom, naming: "for the kernel",
+      machine("40000000-4000ffff : System RAM\n1000000000000-10000ffffffff : System RAM"))
   }
 
   @Test func `A tree beyond the boot protocol's 2 MiB is refused`() throws {

@@ -17,6 +17,9 @@ final class MachineFolder {
     try write("0\n", to: "/sys/kernel/kexec_loaded")
     try write("0\n", to: "/sys/kernel/kexec_crash_loaded")
     try write("console=ttyAMA0\n", to: "/proc/cmdline")
+    for cpus in ["online", "possible", "present"] {
+      try write("0\n", to: "/sys/devices/system/cpu/" + cpus)
+    }
     try write(
       """
       09000000-09000fff : pl011@9000000

@@ -38,7 +38,9 @@ import Testing
     machine.level = level
     machine.gic = .v2
     let arguments = machine.arguments(control: "control")
-    #expect(arguments.contains("virt,gic-version=2,its=off,virtualization=" + virtualization))
+    #expect(
+      arguments.contains(
+        "virt,gic-version=2,its=off,acpi=off,virtualization=" + virtualization))
     #expect(arguments.contains(cpu))
   }
 

@@ -41,7 +41,9 @@ struct RelayLoadTests {
       UnsafeRawBufferPointer(start: baton_stage_image(), count: baton_stage_image_size()))
     let memory = PhysicalRangeSet([Self.ram])
     var free = memory
-    for segment in Self.segments { free.subtract(segment.destination.alignedOutward(to: 65536)!) }
+    for segment in Self.segments {
+      free.subtract(try #require(segment.destination.alignedOutward(to: 65536)))
+    }
     return RelayLoad.Request(
       system: system, regime: regime, granule: .size4K,
       lifeline: Lifeline(console: .none, conduit: .smc), redistributors: [], mappable: memory,
