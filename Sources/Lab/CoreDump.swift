@@ -38,6 +38,6 @@ public struct CoreDump: Sendable {
   /// not return is the last instruction, so that its return address is the next symbol's.
   public var cpusInHandler: Int {
     guard let handler else { return 0 }
-    return frames.filter { $0.contains { handler.contains($0 - 4) } }.count
+    return frames.filter { $0.contains { handler.contains($0 &- 4) } }.count
   }
 }

@@ -10,6 +10,7 @@ extension Userland {
   /// four levels, pages of 4 KiB). Says what `CoreDump` reads.
   static let examination = #"""
     echo "lab: vmcore $(busybox stat -c %s /proc/vmcore)"
+    busybox mkdir -p tmp
     lib/ld-linux-aarch64.so.1 --library-path lib bin/makedumpfile --dump-dmesg /proc/vmcore dmesg
     busybox grep -E 'Kernel panic|handle_sysrq' dmesg | busybox sed 's/^/lab: dmesg /'
 
