@@ -27,13 +27,17 @@ import Testing
     return Found(dump: CoreDump(run.lines), run: run)
   }
 
-  private func expectDump(_ found: Found, cpus: Int) {
+  private func expectDump(_ found: Found, cpus: Int, isLogReadable: Bool = true) {
     let comment: Comment = "\(found.run.lastLines)"
     #expect(found.run.end == .poweredOff, comment)
     #expect((found.dump.size ?? 0) > 1 << 30, comment)
-    #expect(
-      found.dump.lastWords.contains { $0.contains("Kernel panic - not syncing: sysrq triggered") },
-      comment)
+    if isLogReadable {
+      #expect(
+        found.dump.lastWords.contains {
+          $0.contains("Kernel panic - not syncing: sysrq triggered")
+        },
+        comment)
+    }
     // A note of each CPU's registers, and from one of them a way into the handler of SysRq.
     #expect(found.dump.frames.count == cpus, comment)
     #expect(found.dump.cpusInHandler == 1, "\(found.dump)")
@@ -44,7 +48,9 @@ import Testing
     kernel: String, level: Machine.Level
   ) async throws {
     let found = try await crash(kernel) { $0.level = level }
-    expectDump(found, cpus: 1)
+    // makedumpfile 1.7.2 knows no kernel that is built for 52 bits of virtual address with pages of
+    // 4 KiB, as Debian's 6.12 is; the frames are followed there, too.
+    expectDump(found, cpus: 1, isLogReadable: kernel != "6.12")
     #expect(found.stageLine?.contains("verified") == true)
   }
 
