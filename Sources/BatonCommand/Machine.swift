@@ -53,7 +53,8 @@ struct Machine {
     }
     // The running kernel's tree describes the hardware; one that was given does so too.
     let description = tree ?? nextTree
-    let acpi = try ACPIMachine(system)
+    // As Linux does, which goes by ACPI only where the tree describes no machine.
+    let acpi = tree.map(Self.describesHardware) == true ? nil : try ACPIMachine(system)
     let hardware = acpi?.hardware ?? Hardware(description)
     acpiAffinities = acpi?.affinities
     warnings += acpi?.warnings ?? []
@@ -73,6 +74,14 @@ struct Machine {
     lifeline = Lifeline(
       console: console, conduit: hardware.conduit, haltsOnFailure: haltsOnFailure)
     self.warnings = warnings
+  }
+
+  /// Whether there is more in a tree than what a boot loader has to say.
+  private static func describesHardware(_ tree: DeviceTree) -> Bool {
+    tree.children(of: tree.root).contains {
+      let name = tree.name(of: $0)
+      return name != "chosen" && name != "hypervisor"
+    }
   }
 
   /// One regime where the level is known, else one of each layout.
