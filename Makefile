@@ -33,11 +33,14 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 	$(call say,handing over four times)
 	@.build/debug/lab bench
 
-matrix: setup-all dist lab ## Every kernel on every machine, with a table at the end: minutes
+matrix: setup-all dist checks lab ## Every kernel on every machine, with a table at the end: minutes
 	$(call say,handing over on every machine)
 	@.build/debug/lab matrix
 	$(call say,relocating by every system)
 	@.build/debug/lab relay matrix
+	$(call say,testing in guests what takes long)
+	@$(SWIFT) build --quiet --build-tests
+	@BATON_MATRIX=1 $(SWIFT) test --quiet --skip-build --disable-xctest --filter GuestTests
 
 matrix-cpus: setup dist lab ## 50 handoffs in a row on 4 CPUs, then on 8: minutes
 	$(call say,handing over 50 times on 4 CPUs)
