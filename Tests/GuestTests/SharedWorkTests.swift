@@ -54,7 +54,7 @@ import Testing
       },
       Plight(name: "a run that is never finished", message: notOff) { stage in
         try stage.move([256 << 10, 256 << 10, 256 << 10, 256 << 10])
-        try stage.stub.runAnother(to: try stage.address(of: "baton_copy_lines"))
+        try stage.stub.runAnother(to: try stage.address(of: "baton_relocate"))
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a CPU that faults, MMU off", message: "undefined instruction at 0x0 ") {
@@ -78,7 +78,7 @@ import Testing
       ) { stage in
         // One of two runs.
         try stage.move([256 << 10, 1536 << 10, 256 << 10])
-        try stage.stub.runAnother(to: try stage.address(of: "baton_copy_lines"))
+        try stage.stub.runAnother(to: try stage.address(of: "baton_relocate"))
       },
       Plight(
         name: "entered at EL1, another CPU started at EL2",
