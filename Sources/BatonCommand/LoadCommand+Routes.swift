@@ -16,18 +16,20 @@ extension LoadCommand {
   /// Lays everything out, by the way of least moving that the machine and the options leave open.
   ///
   /// - Parameters:
-  ///   - request: without a crash region.
+  ///   - request: without a crash region; its CPUs are those for what is verified.
+  ///   - verified: in bytes.
   ///   - unusable: what the next tree reserves.
   ///   - commandLine: the next kernel's.
   ///   - refusal: why the crash region is not to be used; nil: as the options say.
   func route(
-    _ request: HandoffLayout.Request, sizes: LoadSizes, memory: SystemMemoryMap,
+    _ request: HandoffLayout.Request, sizes: LoadSizes, verified: UInt64, on machine: Machine,
     unusable: PhysicalRangeSet, commandLine: [UInt8], avoidingCrashRegion refusal: String?
   ) throws(BatonError) -> (HandoffLayout, RouteChoice) {
     var reason = refusal ?? "--via=memory"
     if refusal == nil, invocation.route != .memory {
       let staged = try stage(
-        request, sizes: sizes, memory: memory, unusable: unusable, commandLine: commandLine)
+        request, sizes: sizes, verified: verified, on: machine, unusable: unusable,
+        commandLine: commandLine)
       switch staged {
       case .laidOut(let layout, let choice): return (layout, choice)
       case .impossible(let obstacle):
@@ -45,9 +47,10 @@ extension LoadCommand {
   }
 
   private func stage(
-    _ request: HandoffLayout.Request, sizes: LoadSizes, memory: SystemMemoryMap,
+    _ request: HandoffLayout.Request, sizes: LoadSizes, verified: UInt64, on machine: Machine,
     unusable: PhysicalRangeSet, commandLine: [UInt8]
   ) throws(BatonError) -> Staged {
+    let memory = machine.memory
     let wanted = request.placement
     let needed = CrashRegion.sizeNeeded(
       kernel: wanted.kernel, initrdSize: wanted.initrdSize, deviceTreeSize: wanted.deviceTreeSize,
@@ -62,8 +65,15 @@ extension LoadCommand {
     var request = request
     request.placement.crashRegion = CrashRegion(
       available: free, stage: request.stage, kernelFileSize: UInt64(sizes.kernel))
-    let layout: HandoffLayout
-    do throws(BatonError) { layout = try layOut(request) } catch {
+    var layout: HandoffLayout
+    do throws(BatonError) {
+      layout = try layOut(request)
+      // How much the stage has to move is known only now, and is work for more CPUs.
+      if let moved = layout.placement.staging?.movedSize, moved > 0 {
+        request.processors = processors(for: verified + moved, on: machine)
+        layout = try layOut(request)
+      }
+    } catch {
       if case .handoff(.placement(.noRoomInCrashRegion)) = error { return .impossible(tooSmall) }
       throw error
     }

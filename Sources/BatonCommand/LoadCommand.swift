@@ -121,13 +121,11 @@ struct LoadCommand<System: LinuxSystem> {
         selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
       placement: placement(
         machine: machine, unusable: unusable, header: header, sizes: sizes))
-    request.processors = WorkSharing.processors(
-      limit: invocation.processorLimit,
-      work: HandoffPlan.verifiedBytes(
-        selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree),
-      on: machine, system)
+    let verified = HandoffPlan.verifiedBytes(
+      selection, kernel: sizes.kernel, initrd: sizes.initrd, deviceTree: sizes.deviceTree)
+    request.processors = processors(for: verified, on: machine)
     let (layout, choice) = try route(
-      request, sizes: sizes, memory: machine.memory, unusable: unusable,
+      request, sizes: sizes, verified: verified, on: machine, unusable: unusable,
       commandLine: next.commandLine, avoidingCrashRegion: reason)
     let blob = try next.serialized(initrd: layout.placement.initrd)
     var progress = digesting(sizes)
@@ -167,6 +165,11 @@ struct LoadCommand<System: LinuxSystem> {
       warn(
         LoadRecord.path + ": " + error.text + ": --status and --last will not know of this load")
     }
+  }
+
+  /// - Parameter work: bytes that the stage moves and verifies.
+  func processors(for work: UInt64, on machine: Machine) -> [UInt64] {
+    WorkSharing.processors(limit: invocation.processorLimit, work: work, on: machine, system)
   }
 
   private func placement(

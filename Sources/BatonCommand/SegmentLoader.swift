@@ -54,7 +54,7 @@ enum SegmentLoader {
               case .given(.coreHeader): preconditionFailure("the core header is given as words")
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
-              // The guard's tail is given as zeros.
+              // The canary and the guard's tail are given as zeros.
               case .zeros, .given(.crashRegion):
                 unsafe buffer = nil
                 size = 0

@@ -64,10 +64,10 @@ public struct HandoffLayout: Sendable {
     let stacks = ProcessorStacks(
       count: sharesWork ? request.processors.count : 0, granule: request.granule)
     // Of what is staged, the stage may have to move the kernel and the initrd, and it looks at the
-    // guard's tail.
+    // canary and the guard's tail.
     let isStaged = request.placement.crashRegion != nil
     let blockSize = HandoffBlock.size(
-      extents: isStaged ? 2 : 0, pieces: request.pieceCount + (isStaged ? 1 : 0),
+      extents: isStaged ? 2 : 0, pieces: request.pieceCount + (isStaged ? 2 : 0),
       redistributors: request.redistributors.count, processors: stacks.count)
     guard blockSize <= HandoffBlockView.maximumSize else {
       throw .tooLarge(pieces: request.pieceCount)

@@ -91,11 +91,11 @@ public struct HandoffPlan: Sendable {
     var pieces: [Piece] = []
     var digestedBytes: UInt64 = 0
     // First, so that a dump kernel that was loaded since is told by its name.
-    if let tail = layout.placement.staging?.guardTail {
-      let zeros = [UInt64](repeating: 0, count: Int(tail.size) / 8)
+    for range in layout.placement.staging?.untouched ?? [] {
+      let zeros = [UInt64](repeating: 0, count: Int(range.size) / 8)
       pieces.append(
         Piece(
-          role: .crashRegion, range: tail,
+          role: .crashRegion, range: range,
           // Sound: zeros as the bytes that they are.
           digest: SHA256.digest(of: unsafe zeros.span.bytes, using: implementation)))
     }
@@ -189,6 +189,7 @@ public struct HandoffPlan: Sendable {
     add(
       "tables", .words(tableWords), at: layout.tableMemory.start, size: layout.tableMemory.size)
     if let staging {
+      add("canary", .zeros, at: staging.canary.start, size: staging.canary.size, slot: .crash)
       add("guard", stage.code, from: staging.guardRange.start, slot: .crash)
       add("guard-ro", stage.constants, from: staging.guardRange.start, slot: .crash)
       add(

@@ -8,13 +8,14 @@ extension PlacementRequest {
   func place(
     stagingIn region: CrashRegion, _ free: PhysicalRangeSet
   ) throws(PlacementError) -> Placement {
-    guard let guardRange = region.guardRange else {
+    guard let guardRange = region.guardRange, let canary = region.canary(pageSize: pageSize) else {
       throw .noRoomInCrashRegion(size: region.available.size)
     }
     var free = free
     free.subtract(region.available)
     var area = region.available.intersection(bounds)
     area.subtract(guardRange)
+    area.subtract(canary)
     area = area.alignedInward(to: pageSize)
     // Which comes first matters only where not everything fits.
     let attempts = [
@@ -31,7 +32,8 @@ extension PlacementRequest {
       kernel: best.kernelPlace, initrd: best.initrdPlace, deviceTree: best.treePlace,
       guardRange: guardRange,
       guardTail: PhysicalRange(
-        guardRange.start + region.guardTailOffset, upTo: guardRange.end))
+        guardRange.start + region.guardTailOffset, upTo: guardRange.end),
+      canary: canary)
     return placement
   }
 

@@ -42,6 +42,8 @@ public struct Handoff: Sendable {
   /// Bytes of a file in the lab's own initial file system that the second userland compares with
   /// its digest.
   public var ballast = 0
+  /// Bytes that the next kernel's Image is made longer by, which it then has memory for.
+  public var kernelBallast = 0
   /// Shell commands that the first kernel's userland executes before it loads, the second's once it is
   /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
   public var firstCommands = ""
@@ -105,8 +107,17 @@ public struct Handoff: Sendable {
           + (crashReservation == nil ? "" : Userland.examination), ballast: ballast)
     }
     var kernel = try HostFile.bytes(of: secondKernel)
-    // Bit 3 of the flags in an arm64 Image's header (booting.rst): any 2 MiB boundary will do.
+    // An arm64 Image's header (booting.rst). Bit 3 of the flags: any 2 MiB boundary will do.
     if kernelMustLieLow { kernel[24] &= ~8 }
+    if kernelBallast > 0 {
+      kernel += Userland.noise(kernelBallast)
+      // image_size: where the kernel has variables, it clears them itself.
+      var size = UInt64(kernelBallast)
+      for index in 0..<8 { size += UInt64(kernel[16 + index]) << UInt64(8 * index) }
+      for index in 0..<8 {
+        kernel[16 + index] = UInt8(truncatingIfNeeded: size >> UInt64(8 * index))
+      }
+    }
     files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
     files += try modules(of: firstKernel)
@@ -120,7 +131,7 @@ public struct Handoff: Sendable {
     machine.initrd = directory + "/first.cpio"
     if let crashKernel { machine.commandLine += " crashkernel=" + crashKernel }
     // Unpacking, and a digest without instructions for it: a second or two for each 10 MB.
-    machine.timeLimit += .seconds(ballast >> 20)
+    machine.timeLimit += .seconds((ballast + kernelBallast) >> 20)
     return machine
   }
 

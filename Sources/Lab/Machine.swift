@@ -1,3 +1,5 @@
+import PhysicalMemory
+
 /// A QEMU machine, as a value: what it is made of and what it boots.
 public struct Machine: Sendable {
   /// The level at which firmware leaves the CPU to the first kernel, and what a kernel makes of it.
@@ -84,6 +86,11 @@ public struct Machine: Sendable {
   public var disk: String?
   /// The lab's plugin, where guest instructions are to be counted.
   public var plugin: Plugin?
+  /// Whether all CPUs take turns in one of QEMU's threads: one that waits then yields to the others.
+  /// QEMU 10.0.2 aborts where such a machine has several CPUs and a plugin.
+  public var isSingleThreaded = false
+  /// Where every block of code that is executed in a range of memory is to be logged.
+  public var blockLog: (range: PhysicalRange, path: String)?
   /// A saved guest to resume instead of booting.
   public var savedState: String?
   /// The socket to offer a debugger, which stops the guest when it connects.
@@ -136,6 +143,16 @@ public struct Machine: Sendable {
     if let deviceTree { result += ["-dtb", deviceTree] }
     if let initrd { result += ["-initrd", initrd] }
     if let savedState { result += ["-incoming", "file:" + savedState] }
+    if isSingleThreaded { result += ["-accel", "tcg,thread=single"] }
+    if let blockLog {
+      let range = blockLog.range
+      result += [
+        "-d", "exec,in_asm,nochain",
+        "-dfilter",
+        "0x\(String(range.start.rawValue, radix: 16))+0x\(String(range.size, radix: 16))",
+        "-D", blockLog.path,
+      ]
+    }
     if let debugSocket { result += ["-gdb", "unix:\(debugSocket),server=on,wait=off"] }
     if startsStopped { result += ["-S"] }
     if let plugin {

@@ -70,13 +70,17 @@ public struct StageSnapshot: Sendable {
   /// Lets the guest go on from the stage's entry to its end, after `change` has done to the
   /// stopped guest what it wants.
   ///
-  /// - Parameter text: the lab ends the guest at the first line of the console that contains it.
+  /// - Parameters:
+  ///   - text: the lab ends the guest at the first line of the console that contains it.
+  ///   - adapt: changes what of the machine is no part of the guest's state.
   public func run(
     until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(240),
+    adapting adapt: (inout Machine) -> Void = { _ in },
     changing change: @escaping @Sendable (DebugStub) throws -> Void
   ) async throws -> GuestRun {
     try await HostFile.withTemporaryDirectory { directory in
       var machine = machine
+      adapt(&machine)
       machine.debugSocket = directory + "/debug"
       machine.startsStopped = true
       machine.plugin = plugin

@@ -104,9 +104,8 @@ enum Userland {
     return try await archive(ofBallast: ballast) + result.standardOutput
   }
 
-  /// An archive of a file of random bytes, the same mebibyte again and again but for its number, and
-  /// of its digest. Linux takes several archives one behind the other.
-  private static func archive(ofBallast size: Int) async throws -> [UInt8] {
+  /// Random bytes: the same mebibyte again and again but for its number.
+  static func noise(_ size: Int) -> [UInt8] {
     var chunk = (0..<1 << 20).map { _ in UInt8.random(in: 0...UInt8.max) }
     var content: [UInt8] = []
     content.reserveCapacity(size + chunk.count)
@@ -116,6 +115,13 @@ enum Userland {
       content += chunk
     }
     content.removeLast(content.count - size)
+    return content
+  }
+
+  /// An archive of a file of noise, and of its digest. Linux takes several archives one behind the
+  /// other.
+  private static func archive(ofBallast size: Int) async throws -> [UInt8] {
+    let content = noise(size)
     let digest = try await Subprocess.run(
       .name("sha256sum"), input: .array(content), output: .string(limit: 1 << 10),
       error: .string(limit: 1 << 12))

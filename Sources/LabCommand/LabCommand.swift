@@ -7,7 +7,7 @@ struct LabCommand: AsyncParsableCommand {
     commandName: "lab",
     abstract: "Drives real kernels through a handoff in QEMU, and measures it.",
     subcommands: [
-      RunCommand.self, BenchCommand.self, MatrixCommand.self, ChainCommand.self,
+      RunCommand.self, BenchCommand.self, MatrixCommand.self, ChainCommand.self, ShareCommand.self,
       RelayCommand.self,
     ])
 }

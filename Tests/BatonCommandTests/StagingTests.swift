@@ -36,6 +36,51 @@ import Testing
     #expect(size <= 256 << 10)
   }
 
+  /// Linux takes the lowest two free pages of the region for control pages at each load of the
+  /// crash slot, and writes into the second: they have to be the canary's, and nobody else's.
+  @Test(arguments: [4096, 65536] as [UInt64])
+  func `The region's first two pages are zeros that any other load changes`(
+    pageSize: UInt64
+  ) throws {
+    let linux = try FakeLinux.reserving()
+    linux.pageSize = pageSize
+    #expect(Baton.run(Self.load + ["-i"], system: linux) == .success, "\(linux.complaints)")
+    let crash = calls(linux)[0]
+    let first = crash.segments.filter {
+      $0.destination < Self.region.start.rawValue + 2 * pageSize
+    }
+    #expect(first.count == 1)
+    #expect(first[0].destination == Self.region.start.rawValue)
+    #expect(first[0].bytes.isEmpty && first[0].memorySize == 2 * Int(pageSize))
+    let kernel = try #require(crash.segments.first { $0.bytes == FakeLinux.kernelImage })
+    #expect(kernel.destination == Self.region.start.rawValue + 2 << 20)
+  }
+
+  @Test func `What the stage moves is work for more CPUs, though little of it is verified`() throws
+  {
+    let linux = try FakeLinux.reserving()
+    linux.files["/sys/devices/system/cpu/online"] = Array("0-7\n".utf8)
+    for cpu in 0..<8 as Range<UInt8> {
+      linux.files["/sys/devices/system/cpu/cpu\(cpu)/of_node/reg"] = [0, 0, 0, cpu]
+    }
+    func processors(flags: UInt64) throws -> Int? {
+      var image = FakeLinux.kernelImage(flags: flags)
+      image += [UInt8](repeating: 5, count: 13 << 20)
+      image[18] = 0xe0  // 14 MiB of memory
+      linux.files["/boot/Image"] = image
+      let before = linux.output.count
+      #expect(
+        Baton.run(Self.load + ["-i", "--dry-run", "--json"], system: linux) == .success,
+        "\(linux.complaints)")
+      let plan = try JSONSerialization.jsonObject(
+        with: Data(linux.output.dropFirst(before).utf8))
+      return (plan as? [String: Any])?["cpus"] as? Int
+    }
+    #expect(try processors(flags: 0b1010) == 1)
+    // 13 MiB and a little, at 4 MiB for each.
+    #expect(try processors(flags: 0b0010) == 3)
+  }
+
   @Test func `The crash slot's entry is not the kernel, but the guard's branch`() throws {
     let linux = try FakeLinux.reserving()
     #expect(Baton.run(Self.load, system: linux) == .success)
@@ -198,7 +243,7 @@ import Testing
   }
 
   @Test func `What does not fit beside the rest goes the ordinary way, with a warning`() throws {
-    let linux = try FakeLinux.reserving(4 << 20)
+    let linux = try FakeLinux.reserving(6 << 20)
     let large = (0..<6 << 20).map { UInt8(truncatingIfNeeded: $0 &* 7) }
     linux.files["/boot/initrd"] = large
     #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .success)

@@ -22,6 +22,31 @@ import Testing
     #expect(report.stageLine?.contains(" pieces on 4 CPUs; starting") == true)
   }
 
+  /// A kernel of 400 MB that the stage moves; waiting counts.
+  @Test(.matrix, arguments: [true, false])
+  func noCPUHasMoreThanThreeTenthsOfTheWork(verified: Bool) async throws {
+    let workspace = Workspace()
+    var handoff = try Handoff(debian: "6.1", in: workspace)
+    handoff.route = .crashKernel
+    handoff.crashKernel = "640M"
+    handoff.kernelMustLieLow = true
+    handoff.kernelBallast = 380 << 20
+    handoff.verified = verified
+    handoff.machine.processors = 4
+    handoff.machine.memory = 4096
+    try await GuestSlots.shared.withGuest { [handoff] in
+      try await HostFile.withTemporaryDirectory { directory in
+        let snapshot = try await StageSnapshot(of: handoff, in: directory, workspace)
+        let (shares, run) = try await snapshot.runCountingShares()
+        #expect(
+          run.lines.contains { $0.hasPrefix("baton: ") && $0.contains(" on 4 CPUs; starting ") },
+          "\(run.lastLines)")
+        #expect(shares.instructions.count == 4)
+        #expect(shares.largest <= 0.30, "\(shares.instructions)")
+      }
+    }
+  }
+
   private struct Plight: Sendable {
     let name: String
     let message: String

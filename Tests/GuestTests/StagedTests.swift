@@ -98,6 +98,44 @@ import Testing
     #expect(kernelsStarted(run) == 1)
   }
 
+  /// Nothing of that load lies where kernel or initrd of the staged one begin or end: what tells is
+  /// the running kernel's own trace in the canary, the first of the pieces.
+  @Test(arguments: HandoffMatrix.kernels)
+  func aDumpKernelSomewhereInTheRegionIsNoticedByItsTrace(kernel: String) async throws {
+    var handoff = try handoff(kernel, verified: false)
+    handoff.crashKernel = "192M"
+    handoff.ballast = 96 << 20
+    // Without its record, Baton takes what it has staged for a dump kernel of somebody's.
+    handoff.interlude = """
+      busybox rm /run/baton/loaded.json
+      region=$(busybox sed -n 's/^ *\\([0-9a-f]*\\)-.* : Crash kernel$/\\1/p' /proc/iomem)
+      baton -p -i --mem-min=$(busybox printf 0x%x $((0x$region + 0x3000000))) /lab/kernel --append=1
+      echo "lab: baton -p $?"
+      """
+    let run = try await incident(handoff)
+    #expect(run.lines.contains("lab: baton -p 0"), "\(run.lastLines)")
+    #expect(run.end == .reset, "\(run.lastLines)")
+    #expect(
+      run.lines.contains {
+        $0.hasPrefix("baton: crash region differs from what was loaded")
+          && $0.contains("(piece 1 of ")
+          && $0.hasSuffix(": a dump kernel was loaded since; resetting")
+      }, "\(run.lastLines)")
+    #expect(kernelsStarted(run) == 1)
+  }
+
+  /// There is room for the larger one only: the old kernel moves the smaller one, the Image.
+  @Test func whatTheRegionHasNoRoomForGoesTheOrdinaryWay() async throws {
+    var handoff = try handoff("6.1", verified: true)
+    handoff.crashKernel = "48M"
+    handoff.ballast = 32 << 20
+    let report = try await report(handoff)
+    #expect(report.listing.route == "crashkernel")
+    #expect(report.listing.relocatedBytes > 25 << 20)
+    #expect(report.listing.relocatedBytes < 32 << 20)
+    #expect(report.run.end == .poweredOff)
+  }
+
   /// The stage's place is taken by the ordinary way, and the region is left alone.
   @Test func aDumpKernelThatIsLoadedAlreadyIsLeftAlone() async throws {
     var handoff = try handoff("6.1", verified: false)

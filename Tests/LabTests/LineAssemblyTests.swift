@@ -4,6 +4,13 @@ import Testing
 @testable import Lab
 
 @Suite struct LineAssemblyTests {
+  @Test func progressIsNoPartOfTheLineBehindIt() {
+    var assembly = LineAssembly()
+    let text = "\rloading: 1 of 2\u{1B}[K\rloading: 2 of 2\u{1B}[K\r\u{1B}[Kloaded\r\nnext\r\n"
+    // Sound: as below.
+    #expect(unsafe assembly.append(Array(text.utf8).span.bytes) == ["loaded", "next"])
+  }
+
   @Test func linesDoNotDependOnHowTheirBytesArrive() {
     let text = "first\r\n\r\nthird … line\nrest"
     for seed in 0..<50 as Range<UInt64> {
