@@ -56,8 +56,11 @@ public enum Baton {
       let stage = try StageImage.embedded()
       // Scripts take the second word for the version whose options they may use.
       if caller == .kexec { system.write("kexec-tools 2.0.32, by ", to: .standardOutput) }
+      let own = system.buildID
+      let build = own.isEmpty ? "" : "build " + StageImage.text(ofBuildID: own) + ", "
       system.write(
-        "baton " + String(version) + " (stage " + stage.buildIDText + ")\n", to: .standardOutput)
+        "baton " + String(version) + " (" + build + "stage " + stage.buildIDText + ")\n",
+        to: .standardOutput)
     case .printCrashKernelSize:
       system.write(String(try crashKernelSize(system)) + "\n", to: .standardOutput)
     case .status:

@@ -216,7 +216,7 @@ package struct CommandOption: Sendable {
         help: "Show no progress on a terminal (elsewhere none is shown)."),
       CommandOption(
         name: .version, long: ["version"], argument: nil,
-        help: "Show the version and the stage's build id."),
+        help: "Show the version, and the build ids of command and stage."),
       CommandOption(name: .help, long: ["help"], argument: nil, help: "Show this list."),
     ]
   }

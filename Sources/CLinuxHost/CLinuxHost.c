@@ -1,8 +1,13 @@
+// For dl_iterate_phdr(3).
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "CLinuxHost.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <link.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
@@ -224,6 +229,41 @@ long linux_random(void *buffer, size_t size) {
         filled += (size_t)count;
     }
     return 0;
+}
+
+struct build_id {
+    uint8_t *bytes;
+    size_t capacity;
+    size_t size;
+};
+
+// The first object that is visited is the program itself: the others are not looked at.
+static int find_build_id(struct dl_phdr_info *object, size_t size, void *argument) {
+    struct build_id *found = argument;
+    (void)size;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        if (header->p_type != PT_NOTE) continue;
+        const char *notes = (const char *)(object->dlpi_addr + header->p_vaddr);
+        for (size_t offset = 0; offset + sizeof(ElfW(Nhdr)) <= header->p_memsz;) {
+            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(notes + offset);
+            const char *name = (const char *)(note + 1);
+            const char *content = name + ((note->n_namesz + 3) & ~3u);
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(name, "GNU", 4)) {
+                found->size = note->n_descsz < found->capacity ? note->n_descsz : found->capacity;
+                memcpy(found->bytes, content, found->size);
+                return 1;
+            }
+            offset = (size_t)(content - notes) + ((note->n_descsz + 3) & ~3u);
+        }
+    }
+    return 1;
+}
+
+size_t linux_build_id(uint8_t *bytes, size_t capacity) {
+    struct build_id found = {bytes, capacity, 0};
+    dl_iterate_phdr(find_build_id, &found);
+    return found.size;
 }
 
 uint32_t linux_effective_user(void) { return geteuid(); }

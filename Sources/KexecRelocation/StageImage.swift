@@ -88,9 +88,12 @@ public struct StageImage: Sendable {
   }
 
   /// The build id as people read it, in hexadecimal.
-  public var buildIDText: String {
+  public var buildIDText: String { Self.text(ofBuildID: buildID) }
+
+  /// Any program's build id in hexadecimal.
+  public static func text(ofBuildID bytes: [UInt8]) -> String {
     var text = ""
-    for byte in buildID {
+    for byte in bytes {
       if byte < 16 { text += "0" }
       text += String(byte, radix: 16)
     }

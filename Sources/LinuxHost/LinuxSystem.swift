@@ -87,6 +87,9 @@ public protocol LinuxSystem {
   /// Seconds since 1970: time(2).
   var time: UInt64 { get }
 
+  /// The build id that the linker gave this program; empty where it gave none.
+  var buildID: [UInt8] { get }
+
   var isRoot: Bool { get }
 
   /// The running kernel's page size in bytes.

@@ -150,6 +150,15 @@ public struct RunningLinux: LinuxSystem {
 
   public var time: UInt64 { linux_time() }
 
+  public var buildID: [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 32)
+    // Sound: the call is told the buffer's size.
+    let size = unsafe bytes.withUnsafeMutableBufferPointer {
+      unsafe linux_build_id($0.baseAddress, $0.count)
+    }
+    return Array(bytes.prefix(size))
+  }
+
   public var isRoot: Bool { linux_effective_user() == 0 }
 
   public var pageSize: UInt64 { UInt64(linux_page_size()) }

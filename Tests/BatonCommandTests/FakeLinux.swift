@@ -35,6 +35,7 @@ final class FakeLinux: LinuxSystem {
   var counter: UInt64 = 0x1000
   var time: UInt64 = 1_700_000_000
   var isRoot = true
+  var buildID: [UInt8] = [0x0a, 0xff, 0x10]
   var pageSize: UInt64 = 4096
   var hasSHA256Instructions = false
   var has52BitAddresses = false

@@ -108,10 +108,10 @@ import Testing
     #expect(linux.complaints.contains("/sys/kernel/kexec_loaded"))
   }
 
-  @Test func `The version names the stage's build id`() throws {
+  @Test func `The version names the build ids of command and stage`() throws {
     let linux = FakeLinux()
     #expect(Baton.run(["-v"], system: linux) == .success)
-    #expect(
-      linux.output.wholeMatch(of: /baton [0-9]+\.[0-9]+\.[0-9]+ \(stage [0-9a-f]{40}\)\n/) != nil)
+    let expected = /baton [0-9]+\.[0-9]+\.[0-9]+ \(build 0aff10, stage [0-9a-f]{40}\)\n/
+    #expect(linux.output.wholeMatch(of: expected) != nil)
   }
 }

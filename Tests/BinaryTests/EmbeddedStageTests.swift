@@ -16,20 +16,30 @@ struct EmbeddedStageTests {
     #expect(binary.range(of: Data(stage)) != nil)
   }
 
-  @Test("-v names the build id that the linker gave the stage")
-  func buildID() throws {
+  @Test("-v names the build ids that the linker gave command and stage")
+  func buildIDs() throws {
     // An ELF note: sizes of name and content, NT_GNU_BUILD_ID, the name.
     let note: [UInt8] = [4, 0, 0, 0, 20, 0, 0, 0, 3, 0, 0, 0] + Array("GNU\0".utf8)
-    for file in ["stage.bin", "stage.elf"] {
-      let bytes = try Data(contentsOf: StageBinary.distribution.appending(path: file))
-      let place = try #require(bytes.range(of: Data(note)), "\(file)")
-      let id = bytes[place.upperBound..<place.upperBound + 20]
-        .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-      let folder = try MachineFolder()
-      let version = try CommandRun(arm64: ["-v"], on: folder)
-      #expect(version.output.hasSuffix(" (stage \(id))\n"), "\(file)")
-      #expect(version == CommandRun(host: ["-v"], on: folder))
+    func ids(in file: String) throws -> Set<String> {
+      var bytes = try Data(contentsOf: StageBinary.distribution.appending(path: file))[...]
+      var result: Set<String> = []
+      while let place = bytes.range(of: Data(note)) {
+        result.insert(
+          bytes[place.upperBound..<place.upperBound + 20]
+            .map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
+        bytes = bytes[place.upperBound...]
+      }
+      return result
     }
+    let stage = try ids(in: "stage.bin")
+    #expect(try ids(in: "stage.elf") == stage)
+    let stageID = try #require(stage.first)
+    // The command's own, beside that of the stage inside.
+    let command = try ids(in: "baton").subtracting(stage)
+    let commandID = try #require(command.first)
+    #expect(stage.count == 1 && command.count == 1)
+    let version = try CommandRun(arm64: ["-v"], on: MachineFolder())
+    #expect(version.output.hasSuffix(" (build \(commandID), stage \(stageID))\n"))
   }
 
   @Test("Static, stripped, at most 1.2 MB")

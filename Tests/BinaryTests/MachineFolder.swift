@@ -156,6 +156,8 @@ final class FolderLinux: LinuxSystem {
 
   var isRoot: Bool { real.isRoot }
 
+  var buildID: [UInt8] { [] }
+
   // That of the emulated CPU.
   var pageSize: UInt64 { 4096 }
 

@@ -84,6 +84,8 @@ uint64_t linux_counter(void);
 uint64_t linux_time(void);
 
 long linux_random(void *buffer, size_t size);
+// The build id that the linker gave this program, from its ELF note: its size, 0 where there is none.
+size_t linux_build_id(uint8_t *bytes, size_t capacity);
 uint32_t linux_effective_user(void);
 size_t linux_page_size(void);
 // Whether virtual addresses have 52 bits on this machine (FEAT_LVA, FEAT_LPA2, and a kernel that
