@@ -176,7 +176,7 @@ extension BatonError {
         + " is no console that baton's stage can drive (PL011, SBSA UART, 8250)"
     case .wrongType(let path, let type): path + " is not of the type " + type.rawValue
     case .initrdNotRetained:
-      "--reuseinitrd: no /sys/firmware/initrd: boot with retain_initrd, on Linux 6.6 or later, or "
+      "--reuseinitrd: no /sys/firmware/initrd: boot with retain_initrd, on Linux 6.8 or later, or "
         + "give the file with --initrd"
     case .reboot(let error):
       "the running kernel did not start the loaded one: reboot: " + error.text

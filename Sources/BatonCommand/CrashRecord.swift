@@ -49,9 +49,6 @@ enum CrashRecord {
 
   /// Whoever replaces what is staged leaves a stage without what it starts.
   static func requireNothingStaged<System: LinuxSystem>(_ system: System) throws(BatonError) {
-    switch LoadRecord.crashSlot(system) {
-    case .stagedImage, .interrupted: throw .crashSlotIsStaged
-    case .empty, .dumpKernel: return
-    }
+    if LoadRecord.hasStagedImage(system) { throw .crashSlotIsStaged }
   }
 }

@@ -6,10 +6,14 @@ enum KexecStatus {
   private static let failed: Int32 = 255
   private static let noFileSystemCall: Int32 = 253
 
-  /// `--status`: 1 where the slot holds something, 0 where it does not.
+  /// `--status`: 1 where the slot holds something, 0 where it does not. What `-l` has staged in the crash
+  /// slot is no crash kernel.
   static func answer<System: LinuxSystem>(slot: KexecSlot, _ system: System) -> Int32 {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { return failed }
-    return KernelFlags.isLoaded(slot, system) ? 1 : 0
+    switch slot {
+    case .normal: return KernelFlags.isLoaded(.normal, system) ? 1 : 0
+    case .crash: return LoadRecord.crashSlot(system) == .dumpKernel ? 1 : 0
+    }
   }
 
   /// Of what has no error: the questions that kexec-tools does not know keep their answers.

@@ -93,6 +93,14 @@ enum LoadRecord {
     try system.replace(path, with: Array(text.utf8))
   }
 
+  /// Whether the crash slot holds what `-l` put there.
+  static func hasStagedImage<System: LinuxSystem>(_ system: System) -> Bool {
+    switch crashSlot(system) {
+    case .stagedImage, .interrupted: true
+    case .empty, .dumpKernel: false
+    }
+  }
+
   /// What holds the crash slot.
   enum CrashSlot: Hashable {
     case empty

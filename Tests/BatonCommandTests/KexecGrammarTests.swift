@@ -141,6 +141,20 @@ import Testing
     #expect(linux.effects.isEmpty)
   }
 
+  @Test func `To scripts, what is staged in the crash slot is no crash kernel`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.runAsKexec(["-l", "/boot/Image"], system: linux) == 0)
+    #expect(linux.files["/sys/kernel/kexec_crash_loaded"] == Array("1\n".utf8))
+    #expect(Baton.runAsKexec(["-S"], system: linux) == 0)
+    #expect(Baton.runAsKexec(["-S", "-l"], system: linux) == 1)
+    let effects = linux.effects
+    #expect(Baton.runAsKexec(["-p", "-u"], system: linux) == 0)
+    #expect(linux.complaints.hasSuffix("what -l has staged in its place stays\n"))
+    #expect(linux.effects == effects)
+    // Asked by its own name it refuses.
+    #expect(Baton.run(["-p", "-u"], system: linux) == .unsupported)
+  }
+
   @Test func `A refused system call exits with 255`() throws {
     let linux = try FakeLinux.machine()
     linux.kexecLoadFailure = .notPermitted
@@ -170,11 +184,86 @@ import Testing
     }
   }
 
-  @Test func `-x and -y leave out what they name`() throws {
+  @Test(arguments: [
+    ("-e", [FakeLinux.Effect.sync, .interfacesDown, .reboot]), ("-ex", [.sync, .reboot]),
+    ("-ey", [.interfacesDown, .reboot]), ("-exy", [.reboot]), ("-y -x -e", [.reboot]),
+    ("-f /boot/Image", [.sync, .interfacesDown, .reboot]), ("-fx /boot/Image", [.sync, .reboot]),
+    ("-fy /boot/Image", [.interfacesDown, .reboot]), ("-fxy /boot/Image", [.reboot]),
+    ("-lexy /boot/Image", [.reboot]),
+  ])
+  func `A start syncs, takes interfaces down and restarts; -x and -y leave theirs out`(
+    words: String, ends: [FakeLinux.Effect]
+  ) throws {
+    let arguments = words.split(separator: " ").map { String($0) }
+    for run in [Baton.runAsKexec, { Baton.run($0, system: $1).rawValue }]
+      as [([String], FakeLinux) -> Int32]
+    {
+      let linux = try FakeLinux.machine()
+      linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+      _ = run(arguments, linux)
+      let (loads, rest) = (linux.effects.dropLast(ends.count), linux.effects.suffix(ends.count))
+      #expect(Array(rest) == ends)
+      // What was loaded before, if asked to, was so first, and nothing else was done.
+      #expect(loads.isEmpty == !words.contains("Image"))
+      for effect in loads {
+        guard case .kexecLoad(slot: .normal, _, _) = effect else {
+          Issue.record("\(effect)")
+          continue
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [("-l", [FakeLinux.Effect.sync]), ("-ly", []), ("-lx", [.sync])])
+  func `A load alone syncs as kexec-tools' does, and as baton does not`(
+    words: String, ends: [FakeLinux.Effect]
+  ) throws {
     let linux = try FakeLinux.machine()
-    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
-    _ = Baton.run(["-exy"], system: linux)
-    #expect(linux.effects == [.reboot])
+    #expect(Baton.runAsKexec([words, "/boot/Image"], system: linux) == 0)
+    #expect(Array(linux.effects.dropFirst()) == ends)
+    let other = try FakeLinux.machine()
+    #expect(Baton.run(["-l", "/boot/Image"], system: other) == .success)
+    #expect(other.effects.count == 1)
+  }
+
+  @Test(arguments: [
+    // What was asked for, what the kernel lacks; whether it is loaded, and by which call.
+    ("-c", nil, true, true), ("-a", nil, true, true), ("", nil, true, true),
+    ("-s", nil, true, false), ("-c", Errno.noSuchSystemCall, false, true),
+    ("-a", .noSuchSystemCall, true, false), ("-ca", .noSuchSystemCall, true, false),
+    ("-sc", nil, true, true), ("-cs", nil, true, false),
+  ])
+  func `-c, -s and -a choose the system call, the last of them`(
+    option: String, memoryFailure: Errno?, isLoaded: Bool, byMemory: Bool
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecLoadFailure = memoryFailure
+    let words = (option.isEmpty ? [] : [option]) + ["-l", "/boot/Image", "--append=quiet"]
+    #expect((Baton.runAsKexec(words, system: linux) == 0) == isLoaded)
+    let calls = linux.effects.filter { $0 != .sync }
+    switch try #require(calls.last) {
+    case .kexecLoad: #expect(byMemory)
+    case .kexecFileLoad: #expect(!byMemory)
+    default: Issue.record("\(calls)")
+    }
+  }
+
+  @Test func `What arm64 kernels do anyway may be asked for`() throws {
+    for option in ["--force-dtb", "--no-cma", "--entry=0"] {
+      let linux = try FakeLinux.machine()
+      #expect(Baton.runAsKexec([option, "-l", "/boot/Image"], system: linux) == 0)
+    }
+  }
+
+  @Test(arguments: [
+    "--load-preserve-context", "--load-jump-back-helper", "--load-live-update",
+    "--exec-live-update", "--hotplug",
+  ])
+  func `What arm64 has no use for is refused with the reason`(option: String) throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.runAsKexec([option, "-l", "/boot/Image"], system: linux) == 1)
+    #expect(linux.complaints.hasPrefix("kexec: \(option) has no meaning here: "))
+    #expect(linux.effects.isEmpty)
   }
 
   @Test func `An interface that stays up is a warning`() throws {
