@@ -11,7 +11,11 @@
 //   dirty      stored to with the caches on, and not cleaned since (`dc cvac`, `dc civac`, `dc zva`
 //              is a store); dirty lines are followed from the plugin's start on, so that what the
 //              old kernel left behind counts
-//   around     stored to with the caches off, and not invalidated since (`dc ivac`, `dc civac`)
+//   absent     invalidated with the caches off, which have not been on since: in no cache, so that a
+//              store around the caches leaves nothing behind in them. Kernels before Linux 5.16
+//              relocate like this, MMU off; it is followed up to the stage only
+//   around     stored to with the caches off when it was not absent, and not invalidated since
+//              (`dc ivac`, `dc civac`)
 //   written    stored to either way since the last `ic iallu` or `ic ivau`
 // Set/way operations count for nothing: a CPU's own caches are not all that lie before memory.
 //
@@ -85,7 +89,7 @@ static const uint64_t ram_start = 0x40000000, ram_size = 16ull << 30;
 static const unsigned line_shift = 6;
 
 typedef _Atomic uint64_t word_t;
-static word_t *dirty, *during, *around, *written;
+static word_t *dirty, *during, *around, *absent, *written;
 
 typedef enum {
   READ, WRITE, FETCH, DROP, STALE, ICACHE, LEFT, ORDER, TLB, SYNC, KINDS
@@ -268,7 +272,7 @@ static void stored_line(unsigned vcpu, uint64_t line, bool cached, uint64_t pc) 
     if (in_stage) set(during, line);
   } else {
     if (in_stage && has(dirty, line)) violation(WRITE, line, pc);
-    set(around, line);
+    if (in_stage || !has(absent, line)) set(around, line);
   }
 }
 
@@ -376,7 +380,10 @@ static void maintain(unsigned vcpu, const place_t *place) {
   }
   // Whether the old kernel has its barriers is not asked here.
   clear(dirty, line);
-  if (place->operation != DC_CLEAN) clear(around, line);
+  if (place->operation == DC_CLEAN) return;
+  clear(around, line);
+  // The other CPUs are off where this matters.
+  if (!cacheable[vcpu][place->level]) set(absent, line);
 }
 
 static void maintained(unsigned vcpu, void *userdata) {
@@ -451,6 +458,9 @@ static void system_register_written(unsigned vcpu, void *userdata) {
   // Without stage 1 translation every data access is of Device memory, whatever C says.
   bool on = (value & 1) && (value & 4);
   unsigned of_level = place->target == SCTLR_EL2 || redirected ? 2 : 1;
+  // From now on any line may be filled, by speculation too.
+  if (on && !cacheable[vcpu][of_level] && window == BEFORE)
+    memset((void *)absent, 0, (ram_size >> line_shift) / 8);
   if (of_level == 2) {
     cacheable[vcpu][2] = on;
   } else {
@@ -716,6 +726,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
   dirty = bit_map();
   during = bit_map();
   around = bit_map();
+  absent = bit_map();
   written = bit_map();
   qemu_plugin_register_vcpu_init_cb(id, vcpu_started);
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
