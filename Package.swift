@@ -149,7 +149,7 @@ let package = Package(
       name: "RelayLoadingTests",
       dependencies: [
         "RelayLoading", "TestSupport", "PhysicalMemory", "ArmTranslation", "BootFormats",
-        "BootDigests", "KexecRelocation", "HardwareDescription", "CStageImage",
+        "BootDigests", "KexecRelocation", "HardwareDescription", "CStageImage", "CBatonArm64",
       ],
       swiftSettings: strict),
     .testTarget(

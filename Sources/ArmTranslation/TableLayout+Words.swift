@@ -3,17 +3,24 @@ import PhysicalMemory
 extension TableLayout {
   /// The descriptors of all tables, one page of them after the other from `base` on, the root
   /// first.
-  func words(at base: PhysicalAddress, regime: TranslationRegime) -> [UInt64] {
+  ///
+  /// - Parameter tableCount: what the property of this name says.
+  func words(
+    at base: PhysicalAddress, regime: TranslationRegime, tableCount: Int
+  ) -> [UInt64] {
     let granule = geometry.granule
     let entries = granule.entriesPerTable
     var words = [UInt64](repeating: 0, count: tableCount * entries)
     var tables = 0
     // Which table, counted from `base`, each level from −1 on is in now.
     var current = InlineArray<5, Int>(repeating: 0)
+    // Most mappings are of one kind.
+    var kind = MemoryKind.data
+    var attributes = LeafAttributes(kind, regime: regime, geometry: geometry)
 
     func position(_ virtual: VirtualAddress, level: Int) -> Int {
       let number = geometry.input(virtual) >> UInt64(granule.entryShift(atLevel: level))
-      return current[level + 1] * entries + Int(number % UInt64(entries))
+      return current[level + 1] * entries + Int(number & UInt64(entries - 1))
     }
 
     visit(
@@ -26,16 +33,25 @@ extension TableLayout {
         current[level + 1] = tables
         tables += 1
       },
-      leaf: { leaf in
-        let attributes = LeafAttributes(leaf.kind, regime: regime, geometry: geometry)
-        words[position(leaf.virtual, level: leaf.level)] =
-          leaf.level == Granule.lastLevel
-          ? PageDescriptor(
-            outputAddress: leaf.physical, geometry: geometry, attributes: attributes
-          ).rawValue
-          : BlockDescriptor(
-            outputAddress: leaf.physical, geometry: geometry, attributes: attributes
-          ).rawValue
+      run: { run in
+        if run.kind != kind {
+          kind = run.kind
+          attributes = LeafAttributes(kind, regime: regime, geometry: geometry)
+        }
+        let start = position(run.virtual, level: run.level)
+        let size: UInt64 = 1 << UInt64(granule.entryShift(atLevel: run.level))
+        var physical = run.physical
+        for index in start..<start + run.count {
+          words[index] =
+            run.level == Granule.lastLevel
+            ? PageDescriptor(
+              outputAddress: physical, geometry: geometry, attributes: attributes
+            ).rawValue
+            : BlockDescriptor(
+              outputAddress: physical, geometry: geometry, attributes: attributes
+            ).rawValue
+          physical = PhysicalAddress(physical.rawValue &+ size)
+        }
       })
     return words
   }

@@ -4,9 +4,12 @@ import PhysicalMemory
 /// entries in them map memory. It knows no table's address, so the number of tables can be had
 /// before there is a place for them.
 struct TableLayout {
-  /// An entry that maps memory: a block, or at level 3 a page.
-  struct Leaf {
+  /// Entries of one table, one behind the other, that map memory, each as much as the one before
+  /// it: blocks, or at level 3 pages.
+  struct Run {
     let level: Int
+    let count: Int
+    /// Of the first entry.
     let virtual: VirtualAddress
     let physical: PhysicalAddress
     let kind: MemoryKind
@@ -20,37 +23,55 @@ struct TableLayout {
   /// The number of tables, a page each.
   var tableCount: Int {
     var count = 0
-    visit(table: { _, _ in count += 1 }, leaf: { _ in })
+    visit(table: { _, _ in count += 1 }, run: { _ in })
     return count
   }
 
   /// Calls `table` once for every table, with its level and a virtual address that it covers, and
-  /// `leaf` for every entry that maps memory, in ascending order; a table comes before all that
-  /// lies in it, the root first.
-  func visit(table: (Int, VirtualAddress) -> Void, leaf: (Leaf) -> Void) {
+  /// `run` for all entries that map memory, in ascending order and as many at a time as there are; a
+  /// table comes before all that lies in it, the root first.
+  ///
+  /// Linear in the number of mappings and runs.
+  @inline(__always)
+  func visit(table: (Int, VirtualAddress) -> Void, run: (Run) -> Void) {
     let granule = geometry.granule
     let startLevel = geometry.startLevel
+    let lastLevel = Granule.lastLevel
+    let tableOfPages = UInt64(granule.entryShift(atLevel: lastLevel - 1))
     table(startLevel, mappings.first?.virtualStart ?? VirtualAddress(0))
     // Leaves come in ascending order, so a table that was left is never entered again: which
     // table each level is in now is all that has to be remembered.
     var current = InlineArray<5, UInt64>(repeating: .max)
     for mapping in mappings {
-      var offset: UInt64 = 0
-      while offset < mapping.physical.size {
-        let virtual = VirtualAddress(mapping.virtualStart.rawValue + offset)
-        let physical = mapping.physical.start + offset
-        let leafLevel = level(
-          virtual: virtual, physical: physical, remaining: mapping.physical.size - offset)
-        var level = startLevel
-        while level < leafLevel {
-          let number = virtual.rawValue >> UInt64(granule.entryShift(atLevel: level))
-          level += 1
-          guard current[level + 1] != number else { continue }
-          current[level + 1] = number
-          table(level, virtual)
+      var virtual = mapping.virtualStart
+      var physical = mapping.physical.start
+      var remaining = mapping.physical.size
+      while remaining > 0 {
+        var leafLevel = lastLevel
+        // Where there is a table of pages already, no block can be.
+        if current[lastLevel + 1] != virtual.rawValue >> tableOfPages {
+          leafLevel = level(virtual: virtual, physical: physical, remaining: remaining)
+          var level = startLevel
+          while level < leafLevel {
+            let number = virtual.rawValue >> UInt64(granule.entryShift(atLevel: level))
+            level += 1
+            guard current[level + 1] != number else { continue }
+            current[level + 1] = number
+            table(level, virtual)
+          }
         }
-        leaf(Leaf(level: leafLevel, virtual: virtual, physical: physical, kind: mapping.kind))
-        offset += 1 << UInt64(granule.entryShift(atLevel: leafLevel))
+        // Nothing larger begins before the table's end.
+        let shift = UInt64(granule.entryShift(atLevel: leafLevel))
+        let last = UInt64(granule.entriesPerTable - 1)
+        let count = min(remaining >> shift, last + 1 - (virtual.rawValue >> shift & last))
+        run(
+          Run(
+            level: leafLevel, count: Int(count), virtual: virtual, physical: physical,
+            kind: mapping.kind))
+        let size = count << shift
+        virtual = VirtualAddress(virtual.rawValue &+ size)
+        physical = PhysicalAddress(physical.rawValue &+ size)
+        remaining -= size
       }
     }
   }

@@ -97,7 +97,7 @@ extension TranslationTables where State == Building {
     return TranslationTables<Sealed>(
       state: Sealed(
         memory: used,
-        words: layout.words(at: used.start, regime: state.regime),
+        words: layout.words(at: used.start, regime: state.regime, tableCount: pages),
         regime: state.regime, range: state.range, geometry: layout.geometry))
   }
 

@@ -9,6 +9,15 @@ public enum Processor {
     return HCR_EL2.e2h.isSet(in: baton_read_hcr_el2()) ? .el2Host : .el2
   }
 
+  /// The root of the upper range's tables (TTBR1), 0 in a regime without one.
+  public static var upperRoot: UInt64 {
+    switch regime {
+    case .el1: baton_read_ttbr1_el1()
+    case .el2: 0
+    case .el2Host: baton_read_ttbr1_el2()
+    }
+  }
+
   /// The architectural counter, as the next kernel's clock sees it (CNTVCT_EL0).
   public static var counter: UInt64 { baton_read_cntvct_el0() }
 
@@ -110,6 +119,7 @@ extension baton_departure {
     writable_start = baton_stage_writable_start()
     writable_end = baton_stage_writable_end()
     let off = ~(SCTLR.m.mask | SCTLR.c.mask)
+    ttbr1 = Processor.upperRoot
     let hasTCR2 = ID_AA64MMFR3_EL1.tcrx.isSet(in: baton_read_id_aa64mmfr3_el1())
     if Processor.regime == .el1 {
       if hasTCR2 { tcr2 = baton_read_tcr2_el1() }
@@ -117,7 +127,6 @@ extension baton_departure {
       tcr = baton_read_tcr_el1()
       mair = baton_read_mair_el1()
       ttbr0 = baton_read_ttbr0_el1()
-      ttbr1 = baton_read_ttbr1_el1()
       feature_control = baton_read_cpacr_el1()
     } else {
       if hasTCR2 { tcr2 = baton_read_tcr2_el2() }
@@ -125,7 +134,6 @@ extension baton_departure {
       tcr = baton_read_tcr_el2()
       mair = baton_read_mair_el2()
       ttbr0 = baton_read_ttbr0_el2()
-      if Processor.regime == .el2Host { ttbr1 = baton_read_ttbr1_el2() }
       feature_control = baton_read_cptr_el2()
     }
   }

@@ -23,6 +23,9 @@ public struct RelocationEngine {
   /// Moves runs of extents until all are taken, and cleans what was written to the point of
   /// coherency. No extent's destination is another's source: the order does not matter.
   ///
+  /// A run is a part of a large extent, or as many small ones, one behind the other, as make up one:
+  /// the loop then has all of them at once.
+  ///
   /// - Returns: the number of bytes that all CPUs move.
   public func moveExtents() -> UInt64 {
     var total: UInt64 = 0
@@ -30,39 +33,53 @@ public struct RelocationEngine {
     // Runs are counted through all extents; a CPU's own numbers only grow.
     var first: UInt64 = 0
     var run = unsafe baton_take(&work.pointee.next_run)
-    for index in 0..<block.extentCount {
-      let extent = block.extent(index)
-      let count = (extent.size &+ (Self.runSize - 1)) / Self.runSize
+    var index = 0
+    while index < block.extentCount {
+      let start = index
+      var size: UInt64 = 0
+      repeat {
+        size &+= block.extent(index).size
+        index += 1
+      } while index < block.extentCount && size &+ block.extent(index).size <= Self.runSize
+      total &+= size
+      // Several only of a single extent.
+      let count = (size &+ (Self.runSize - 1)) / Self.runSize
       while run &- first < count {
         let offset = (run &- first) &* Self.runSize
-        let size = min(Self.runSize, extent.size &- offset)
-        var part = baton_extent(
-          source: extent.source &+ offset, destination: extent.destination &+ offset, size: size)
-        if extent.source == BATON_EXTENT_ZEROS { part.source = extent.source }
-        // Sound: one extent, which is read during the call.
-        unsafe baton_relocate(
-          &part, 1, block.header.source_offset, block.header.destination_offset,
-          Processor.hasMemoryCopy ? 1 : 0)
-        unsafe baton_complete(&work.pointee.bytes_moved, size)
+        if count == 1 {
+          // Sound: the block's own extents, which nobody writes.
+          unsafe move(block.extents(from: start), count: index - start)
+        } else {
+          var part = block.extent(start)
+          if part.source != BATON_EXTENT_ZEROS { part.source &+= offset }
+          part.destination &+= offset
+          part.size = min(Self.runSize, size &- offset)
+          // Sound: one extent, which is read during the call.
+          unsafe move(&part, count: 1)
+        }
+        unsafe baton_complete(&work.pointee.bytes_moved, min(Self.runSize, size &- offset))
         run = unsafe baton_take(&work.pointee.next_run)
       }
       first &+= count
-      total &+= extent.size
     }
     return total
+  }
+
+  private func move(_ extents: UnsafePointer<baton_extent>, count: Int) {
+    unsafe baton_relocate(
+      extents, UInt64(count), block.header.source_offset, block.header.destination_offset,
+      Processor.hasMemoryCopy ? 1 : 0)
   }
 
   /// Moves every extent of `block` with the MMU off, as kernels before Linux 5.16 do.
   ///
   /// - Returns: the number of bytes moved.
   public static func moveUncached(_ block: HandoffBlockView) -> UInt64 {
+    // Sound: the block's own extents, which nobody writes.
+    unsafe baton_relocate_uncached(
+      block.extents(from: 0), UInt64(block.extentCount), 0, 0)
     var total: UInt64 = 0
-    for index in 0..<block.extentCount {
-      var extent = block.extent(index)
-      // Sound: one extent, which is read during the call.
-      unsafe baton_relocate_uncached(&extent, 1, 0, 0)
-      total &+= extent.size
-    }
+    for index in 0..<block.extentCount { total &+= block.extent(index).size }
     return total
   }
 

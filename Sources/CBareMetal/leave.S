@@ -48,7 +48,8 @@ baton_leave:
 5:
 	msr	mair_el2, x5
 	msr	ttbr0_el2, x6
-	cbz	x17, 6f				// as it was, or there is none
+	mrs	x9, hcr_el2
+	tbz	x9, #34, 6f			// HCR_EL2.E2H: there is an upper range
 	msr	S3_4_C2_C0_1, x17		// TTBR1_EL2
 6:
 	msr	cptr_el2, x7

@@ -154,6 +154,14 @@ public struct HandoffBlockView {
       as: baton_extent.self)
   }
 
+  /// The extents from that at `index` on, at most `extentCount`, as they lie in the block.
+  public func extents(from index: Int) -> UnsafePointer<baton_extent> {
+    precondition(index >= 0 && index <= extentCount)
+    // Sound: `init` held the whole array inside the block, aligned to 8 bytes.
+    return unsafe (base + Int(header.extents.offset)).assumingMemoryBound(to: baton_extent.self)
+      + index
+  }
+
   /// The piece at `index`, below `pieceCount`.
   public func piece(_ index: Int) -> baton_piece {
     precondition(index >= 0 && index < pieceCount)

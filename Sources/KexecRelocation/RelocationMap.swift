@@ -184,9 +184,15 @@ public struct RelocationMap: Sendable {
     // Sources, a gap, destinations: below the end of the range, which is left free.
     let room = (sourceTotal + step - 1) / step * step + step
     let start = request.windowBase(size: room + step + total + step, alignment: step)
+    func mapWindow(_ run: PhysicalRange, endingAt end: UInt64) throws(MappingError) {
+      let mapping = Mapping(run, at: VirtualAddress(end &- run.size), as: .data)
+      if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
+    }
     var window = ExtentCoalescer()
     var source = start
     var target = start &+ room &+ (first & (step - 1))
+    // Destinations lie side by side wherever sources were scattered: blocks, not pages.
+    var run = PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0))
     do throws(MappingError) {
       // In ascending order, which costs least.
       for extent in extents where !extent.isZeros {
@@ -196,8 +202,12 @@ public struct RelocationMap: Sendable {
       }
       source = start
       for extent in extents {
-        let mapping = Mapping(extent.destination, at: VirtualAddress(target), as: .data)
-        if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
+        if run.end == extent.destination.start {
+          run = PhysicalRange(run.start, upTo: extent.destination.end)
+        } else {
+          try mapWindow(run, endingAt: target)
+          run = extent.destination
+        }
         if extent.isZeros {
           window.appendZeros(destination: target, size: extent.size)
         } else {
@@ -206,6 +216,7 @@ public struct RelocationMap: Sendable {
         }
         target = target &+ extent.size
       }
+      try mapWindow(run, endingAt: target)
     } catch {
       throw .mapping(error)
     }

@@ -48,6 +48,8 @@ public struct Handoff: Sendable {
   /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
   public var firstCommands = ""
   public var secondCommands = ""
+  /// What else the second kernel is told.
+  public var secondArguments = ""
   /// What the machine is like; the scenario sets what it boots.
   public var machine = Machine()
   /// Set anew for each handoff, on the second kernel's command line: proof that the second kernel
@@ -68,7 +70,10 @@ public struct Handoff: Sendable {
   }
 
   /// The second kernel's command line.
-  public var commandLine: String { machine.board.consoleArguments + " " + token }
+  public var commandLine: String {
+    machine.board.consoleArguments + (secondArguments.isEmpty ? "" : " " + secondArguments) + " "
+      + token
+  }
 
   /// The machine with what it boots, put into `directory`.
   public func prepare(in directory: String, _ workspace: Workspace) async throws -> Machine {

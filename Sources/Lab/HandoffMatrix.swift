@@ -49,7 +49,7 @@ public struct HandoffMatrix: Sendable {
     cells += Self.staged
     for kernel in Self.kernels {
       for level in Machine.Level.allCases {
-        for platform in Machine.Platform.allCases where platform != .deviceTree {
+        for platform in [Machine.Platform.firmwareDeviceTree, .firmwareACPI] {
           cells.append(
             MatrixCell(kernel) {
               $0.level = level

@@ -30,6 +30,9 @@ public struct Machine: Sendable {
     /// Four Cortex-A53 without PSCI, entered at EL2, with 1 GiB; the console is the mini UART, an
     /// 8250 whose registers are words. Nothing below can be chosen but what is booted.
     case raspberryPi3
+    /// Arm's reference server as QEMU has it: RAM at 2^40, entered at EL2, neither PSCI nor a console
+    /// in its tree. CPU and size of memory can be chosen.
+    case sbsaReference
 
     /// Whether the machine switches itself off when it is asked to.
     var switchesOff: Bool { self == .virt }
@@ -41,6 +44,7 @@ public struct Machine: Sendable {
       switch self {
       case .virt: "earlycon loglevel=7 console=ttyAMA0"
       case .raspberryPi3: "earlycon loglevel=7 console=ttyS1,115200 nr_cpus=1"
+      case .sbsaReference: "earlycon=pl011,0x60000000 loglevel=7 console=ttyAMA0"
       }
     }
   }
@@ -54,12 +58,21 @@ public struct Machine: Sendable {
     /// UEFI firmware, with QEMU's ACPI tables. They name an ITS whether there is one or not, and
     /// kernels die of one that is not there.
     case firmwareACPI = "uefi-acpi"
+    /// U-Boot, which starts what QEMU was given to boot by `booti`, with its own copy of QEMU's tree.
+    case uBoot = "u-boot"
 
     /// EDK II for QEMU's arm64 machine, as Debian's qemu-efi-aarch64 has it.
     static var firmware: String { "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" }
 
+    /// U-Boot for QEMU's arm64 machine, as Debian's u-boot-qemu has it.
+    static var uBootFirmware: String { "/usr/lib/u-boot/qemu_arm64/u-boot.bin" }
+
     var arguments: [String] {
-      self == .deviceTree ? [] : ["-bios", Self.firmware]
+      switch self {
+      case .deviceTree: []
+      case .firmwareDeviceTree, .firmwareACPI: ["-bios", Self.firmware]
+      case .uBoot: ["-bios", Self.uBootFirmware]
+      }
     }
   }
 
@@ -84,6 +97,9 @@ public struct Machine: Sendable {
   /// The image of a disk, which outlives the guest: /dev/vda where the guest has loaded the modules
   /// that it takes.
   public var disk: String?
+  /// Whether the guest's clocks count instructions, one a nanosecond: what it measures is exact then,
+  /// and the same every time.
+  public var clocksCountInstructions = false
   /// The lab's plugin, where guest instructions are to be counted.
   public var plugin: Plugin?
   /// Whether all CPUs take turns in one of QEMU's threads: one that waits then yields to the others.
@@ -155,6 +171,7 @@ public struct Machine: Sendable {
     }
     if let debugSocket { result += ["-gdb", "unix:\(debugSocket),server=on,wait=off"] }
     if startsStopped { result += ["-S"] }
+    if clocksCountInstructions { result += ["-icount", "shift=0,sleep=off"] }
     if let plugin {
       var option = plugin.library + ",log=" + plugin.log
       if let stage = plugin.stage { option += ",stage=" + stage }
@@ -177,6 +194,7 @@ public struct Machine: Sendable {
       ] + platform.arguments
     // The first port is the PL011.
     case .raspberryPi3: ["-M", "raspi3b", "-serial", "null"]
+    case .sbsaReference: ["-M", "sbsa-ref", "-cpu", cpu ?? level.cpu, "-m", "\(memory)"]
     }
   }
 }

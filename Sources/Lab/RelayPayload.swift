@@ -53,6 +53,25 @@ public struct RelayPayload: Sendable {
       """
   }
 
+  /// Wraps the FIT image at `path` for U-Boot, which would take it apart itself.
+  ///
+  /// - Returns: the wrapped one's path.
+  static func wrap(_ path: String) async throws -> String {
+    try await mkimage(["-A", "arm64", "-T", "ramdisk", "-C", "none", "-d", path, path + ".uimg"])
+    return path + ".uimg"
+  }
+
+  private static func mkimage(_ arguments: [String]) async throws {
+    let result = try await Subprocess.run(
+      .name("mkimage"), arguments: Arguments(arguments), output: .string(limit: 1 << 16),
+      error: .string(limit: 1 << 16))
+    guard result.terminationStatus.isSuccess else {
+      throw LabError.programFailed(
+        name: "mkimage", status: result.terminationStatus.description,
+        message: result.standardError)
+    }
+  }
+
   /// Makes the FIT image in `directory`.
   ///
   /// - Returns: its path.
@@ -61,16 +80,7 @@ public struct RelayPayload: Sendable {
     if let ramdisk { try HostFile.write(ramdisk, to: directory + "/RAMDISK") }
     if let deviceTree { try HostFile.write(deviceTree, to: directory + "/TREE") }
     try HostFile.write(Array((source ?? ordinarySource).utf8), to: directory + "/payload.its")
-    let result = try await Subprocess.run(
-      .name("mkimage"),
-      arguments: ["-f", directory + "/payload.its", directory + "/payload.fit"],
-      output: .string(limit: 1 << 16),
-      error: .string(limit: 1 << 16))
-    guard result.terminationStatus.isSuccess else {
-      throw LabError.programFailed(
-        name: "mkimage", status: result.terminationStatus.description,
-        message: result.standardError)
-    }
+    try await Self.mkimage(["-f", directory + "/payload.its", directory + "/payload.fit"])
     return directory + "/payload.fit"
   }
 }

@@ -23,6 +23,8 @@ public struct RelayRun: Sendable, CustomStringConvertible {
   public var level: Level
   public var granule: Granule
   public var layout = "worst"
+  public var board = Machine.Board.virt
+  public var platform = Machine.Platform.deviceTree
   /// The CPU, where it is not the level's own.
   public var cpu: String?
   /// RAM in MiB.
@@ -36,11 +38,12 @@ public struct RelayRun: Sendable, CustomStringConvertible {
 
   public var description: String {
     "\(system.rawValue), \(level.rawValue), \(granule.rawValue), \(layout)"
-      + (cpu.map { ", " + $0 } ?? "")
+      + (cpu.map { ", " + $0 } ?? "") + (board == .sbsaReference ? ", sbsa-ref" : "")
+      + (platform == .deviceTree ? "" : ", " + platform.rawValue)
   }
 
   /// Every system at every level with pages of 4 KiB, and every system and level once with the
-  /// larger ones.
+  /// larger ones; memory at 2^40; and what U-Boot starts.
   public static var matrix: [RelayRun] {
     var runs: [RelayRun] = []
     for level in Level.allCases {
@@ -58,6 +61,18 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     var best = RelayRun(.identity, .vhe)
     best.layout = "best"
     runs.append(best)
+    for system in System.allCases {
+      for level in [Level.el2, .drop, .vhe] {
+        var high = RelayRun(system, level)
+        high.board = .sbsaReference
+        runs.append(high)
+      }
+    }
+    for (system, level) in [(System.linear, Level.el1), (.identity, .el2)] {
+      var loaded = RelayRun(system, level)
+      loaded.platform = .uBoot
+      runs.append(loaded)
+    }
     // With copy instructions, SVE and SME.
     for level in [Level.el1, .drop, .vhe] {
       var largest = RelayRun(.linear, level)
@@ -80,23 +95,36 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     if granule == .size16K { machine.cpu = "neoverse-n1" }
     if let cpu { machine.cpu = cpu }
     machine.memory = memory
+    machine.board = board
+    machine.platform = platform
     machine.kernel = try workspace.relay()
     machine.commandLine =
       "relay.boot=\(system.rawValue) relay.level=\(level.rawValue) "
       + "relay.granule=\(granule.rawValue) relay.layout=\(layout)"
+    if board == .sbsaReference { machine.commandLine += " relay.console=pl011,0x60000000" }
     return machine
   }
 
-  /// Has relay start the kernel in `payload`, a FIT image's path.
+  /// Has relay start the kernel in `payload`.
   ///
   /// - Throws: `LabError` where the next kernel does not reach its userland at the level that relay
   ///   was entered at, or where another line than relay's and the stage's says what was done.
-  public func boot(_ payload: String, in workspace: Workspace) async throws -> GuestRun {
-    var machine = try machine(in: workspace)
-    machine.initrd = payload
-    let run = try await machine.run(line: { line, guest in
-      if line.hasPrefix(Userland.commandLine) { await guest.end() }
-    })
+  public func boot(
+    _ payload: RelayPayload, in workspace: Workspace, plugin: Machine.Plugin? = nil
+  ) async throws -> GuestRun {
+    let run = try await HostFile.withTemporaryDirectory { directory in
+      var machine = try machine(in: workspace)
+      machine.plugin = plugin
+      var payload = payload
+      if board == .sbsaReference {
+        payload.deviceTree = try await SBSAReferenceTree.blob(memory: memory, in: directory)
+      }
+      let image = try await payload.write(to: directory)
+      machine.initrd = platform == .uBoot ? try await RelayPayload.wrap(image) : image
+      return try await machine.run(line: { line, guest in
+        if line.hasPrefix(Userland.commandLine) { await guest.end() }
+      })
+    }
     guard
       run.lines.contains(where: {
         $0.hasPrefix("relay: \(system.rawValue), \(granule.rawValue), \(layout): ")

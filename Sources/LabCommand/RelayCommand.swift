@@ -21,15 +21,19 @@ struct RelayCommand: AsyncParsableCommand {
     var granule = RelayRun.Granule.size4K
     @Option(help: "How scattered the sources are: worst, typical or best.")
     var layout = "worst"
+    @Flag(help: "On QEMU's sbsa-ref, whose memory begins at 2^40.")
+    var sbsa = false
+    @Flag(help: "Have U-Boot start relay.")
+    var uBoot = false
 
     func run() async throws {
       let workspace = Workspace()
       var run = RelayRun(system, level, granule)
       run.layout = layout
+      if sbsa { run.board = .sbsaReference }
+      if uBoot { run.platform = .uBoot }
       let payload = try await RelayPayload(debian: "6.1", in: workspace)
-      let result = try await HostFile.withTemporaryDirectory { directory in
-        try await run.boot(try await payload.write(to: directory), in: workspace)
-      }
+      let result = try await run.boot(payload, in: workspace)
       print(
         result.lines.filter {
           $0.hasPrefix("relay: ") || $0.hasPrefix("baton: ") || $0.hasPrefix("lab: ")
@@ -49,6 +53,8 @@ struct RelayCommand: AsyncParsableCommand {
     var level = RelayRun.Level.el2
     @Option(help: "QEMU's name of the CPU.")
     var cpu: String?
+    @Flag(help: "Count instructions, exactly, instead of time: a thousand a microsecond.")
+    var count = false
 
     func run() async throws {
       var run = RelayRun(.linear, level)
@@ -56,6 +62,7 @@ struct RelayCommand: AsyncParsableCommand {
       var machine = try run.machine(in: Workspace())
       machine.commandLine = "relay.bench=\(sizes) relay.level=\(level.rawValue)"
       machine.timeLimit = .seconds(3600)
+      machine.clocksCountInstructions = count
       let result = try await machine.run(line: { line, _ in
         if line.hasPrefix("relay: ") { print(line.dropFirst(7)) }
         fflush(nil)
@@ -63,6 +70,7 @@ struct RelayCommand: AsyncParsableCommand {
       guard result.lines.contains(where: { $0.hasPrefix("relay: bench: ") }) else {
         throw result.failure("the bench did not reach its end")
       }
+      if count { print("\nInstructions a page of 4 KiB:\n" + RelayBenchTable(result).text) }
     }
   }
 
@@ -99,18 +107,15 @@ struct RelayCommand: AsyncParsableCommand {
       guard !runs.isEmpty else { throw ValidationError("no cell's name contains that") }
       let payload = try await RelayPayload(debian: "6.1", in: workspace)
       var failures = 0
-      try await HostFile.withTemporaryDirectory { directory in
-        let image = try await payload.write(to: directory)
-        for (index, run) in runs.enumerated() {
-          do {
-            _ = try await run.boot(image, in: workspace)
-            print("\(index + 1)/\(runs.count)  \(run)")
-          } catch {
-            failures += 1
-            print("\(index + 1)/\(runs.count)  \(run): FAILED: \(error)")
-          }
-          fflush(nil)
+      for (index, run) in runs.enumerated() {
+        do {
+          _ = try await run.boot(payload, in: workspace)
+          print("\(index + 1)/\(runs.count)  \(run)")
+        } catch {
+          failures += 1
+          print("\(index + 1)/\(runs.count)  \(run): FAILED: \(error)")
         }
+        fflush(nil)
       }
       print("\n\(runs.count - failures) of \(runs.count) reached the next kernel's userland.")
       if failures > 0 { throw ExitCode.failure }

@@ -58,5 +58,15 @@ struct BareMemory: LoaderMemory {
     unsafe UnsafePointer<UInt64>(bitPattern: UInt(address.rawValue)).unsafelyUnwrapped.pointee
   }
 
+  func setWord(_ word: UInt64, at address: PhysicalAddress) {
+    // Sound: mapped memory, and the caller's.
+    unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address.rawValue)).unsafelyUnwrapped
+      .pointee = word
+  }
+
+  func copy(_ size: UInt64, from source: PhysicalAddress, to target: PhysicalAddress) {
+    relay_copy(target.rawValue, source.rawValue, size)
+  }
+
   var ticks: UInt64 { Processor.counter }
 }

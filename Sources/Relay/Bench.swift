@@ -34,9 +34,13 @@ func bench(
       }
     }
   }
-  say("MiB  granule  system      layout     pages  extents  tables   build us    move us   MB/s")
+  say(
+    "MiB  granule  system      layout     pages  entries  extents  tables    list us   build us"
+      + "   block us    move us   MB/s")
   for row in rows { say(row.line) }
-  say("csv: mib,granule,system,layout,pages,entries,extents,table_pages,build_us,move_us,mb_per_s")
+  say(
+    "csv: mib,granule,system,layout,pages,entries,extents,table_pages,list_us,build_us,block_us,"
+      + "move_us,mb_per_s")
   for row in rows { say("csv: " + row.csv) }
   fail("bench: \(rows.count) rows; done")
 }
@@ -62,10 +66,11 @@ private func measure(
   ]
   let context = unsafe relay_context_to_resume()
   let request = try request(
-    system, options, on: machine, free: free, entry: PhysicalAddress(relay_resume_address()),
+    system, options, on: machine, entry: PhysicalAddress(relay_resume_address()),
     arguments: (UInt64(UInt(bitPattern: context)), 0, 0, 0), record: recordPlace)
-  var supply = try RelayLoad.supply(for: segments, request, layout: layout)
-  let load = try RelayLoad(segments, request, from: &supply, into: memory)
+  let supply = PageSupply(free, pageSize: options.granule.pageSize, layout: layout)
+  let load = try RelayLoad(segments, request, from: supply, into: memory)
+  let upperRoot = Processor.upperRoot
   var there = departure
   there.entry = load.stageEntry.rawValue
   unsafe withUnsafeMutablePointer(to: &there) { there in
@@ -78,9 +83,10 @@ private func measure(
     bitPattern: UInt(recordPlace.rawValue)
   ).unsafelyUnwrapped.pointee
   guard record.magic == BATON_RECORD_MAGIC else { fail("bench: the stage left no record") }
+  guard Processor.upperRoot == upperRoot else { fail("bench: the stage left TTBR1 changed") }
   return BenchRow(
     size: size >> 20, granule: options.granule, system: system, layout: layout, load: load,
-    buildTicks: load.buildTicks, moveTicks: record.moved &- record.translation_on,
+    moveTicks: record.moved &- record.translation_on,
     bytes: record.bytes_moved)
 }
 
@@ -91,7 +97,6 @@ private struct BenchRow {
   let system: RelocationSystem
   let layout: SourceLayout
   let load: RelayLoad
-  let buildTicks: UInt64
   let moveTicks: UInt64
   let bytes: UInt64
 
@@ -103,14 +108,18 @@ private struct BenchRow {
 
   var line: String {
     pad("\(size)", 3) + "  " + left("\(granule.relayName)", 7) + "  " + left("\(system.name)", 10)
-      + "  " + left("\(layout.name)", 8) + pad("\(load.pages)", 8) + pad("\(load.extents)", 9)
-      + pad("\(load.tablePages)", 8) + pad("\(microseconds(buildTicks))", 11)
+      + "  " + left("\(layout.name)", 8) + pad("\(load.pages)", 8) + pad("\(load.entries)", 9)
+      + pad("\(load.extents)", 9) + pad("\(load.tablePages)", 8)
+      + pad("\(microseconds(load.ticks.list))", 11)
+      + pad("\(microseconds(load.ticks.build))", 11)
+      + pad("\(microseconds(load.ticks.block))", 11)
       + pad("\(microseconds(moveTicks))", 11) + pad("\(speed)", 7)
   }
 
   var csv: String {
     "\(size),\(granule.relayName),\(system.name),\(layout.name),\(load.pages),\(load.entries),"
-      + "\(load.extents),\(load.tablePages),\(microseconds(buildTicks)),"
+      + "\(load.extents),\(load.tablePages),\(microseconds(load.ticks.list)),"
+      + "\(microseconds(load.ticks.build)),\(microseconds(load.ticks.block)),"
       + "\(microseconds(moveTicks)),\(speed)"
   }
 

@@ -24,18 +24,20 @@ func boot(
       available: machine.available, loader: RelayImage.range,
       live: system == .none ? machine.live : PhysicalRangeSet())
     var free = machine.available.subtracting(machine.live)
-    for segment in kernel.segments { free.subtract(segment.destination) }
-    free.subtract(kernel.placement.kernel)
+    // What is loaded right into its place lies there while control pages are looked for.
+    if system == .none {
+      for segment in kernel.segments { free.subtract(segment.destination) }
+    }
     var request = try request(
-      system, options, on: machine, free: free, entry: kernel.placement.kernel.start,
+      system, options, on: machine, entry: kernel.placement.kernel.start,
       arguments: (kernel.placement.deviceTree.start.rawValue, 0, 0, 0), record: kernel.record,
       entrySize: kernel.placement.kernel.size, entryPageSize: kernel.pageSize)
     if options.level == .drop { request.entryInControlPage = relay_control_up_offset() }
-    var supply = try RelayLoad.supply(for: kernel.segments, request, layout: options.layout)
-    let load = try RelayLoad(kernel.segments, request, from: &supply, into: memory)
+    let supply = PageSupply(free, pageSize: options.granule.pageSize, layout: options.layout)
+    let load = try RelayLoad(kernel.segments, request, from: supply, into: memory)
     say(
       "\(system.name), \(options.granule.relayName), \(options.layout.name): \(load.pages) pages, "
-        + "\(load.extents) extents, \(load.tablePages) table pages; "
+        + "\(load.entries) entries, \(load.extents) extents, \(load.tablePages) table pages; "
         + "entering the stage at \(load.stageEntry.rawValue.hex)")
     guard options.level == .drop else { leave(to: load.stageEntry, departure) }
     ControlPage.write(
@@ -48,8 +50,8 @@ func boot(
 
 /// What is the same for everything that relay loads.
 func request(
-  _ system: RelocationSystem, _ options: RelayOptions, on machine: Machine, free: PhysicalRangeSet,
-  entry: PhysicalAddress, arguments: (UInt64, UInt64, UInt64, UInt64),
+  _ system: RelocationSystem, _ options: RelayOptions, on machine: Machine, entry: PhysicalAddress,
+  arguments: (UInt64, UInt64, UInt64, UInt64),
   record: PhysicalAddress? = nil, entrySize: UInt64 = 0, entryPageSize: Granule? = nil
 ) throws(RelayFailure) -> RelayLoad.Request {
   guard Processor.hasGranule(shift: UInt32(options.granule.shift)) else {
@@ -66,7 +68,7 @@ func request(
   return RelayLoad.Request(
     system: system, regime: options.level == .drop ? .el1 : Processor.regime,
     granule: options.granule, lifeline: lifeline, redistributors: machine.redistributors,
-    mappable: machine.mappable, free: free,
+    mappable: machine.mappable,
     digests: BareMemory().digests, stage: stage, entry: entry,
     arguments: arguments, record: record, entrySize: entrySize, entryPageSize: entryPageSize)
 }

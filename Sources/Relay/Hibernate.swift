@@ -27,20 +27,22 @@ func hibernate(
     memory.fill(region)
     let before = memory.digest(region)
     let segments = [
-      LoadSegment(.kernel, .snapshot(image), at: image.start),
-      LoadSegment(.initrd, .snapshot(region), at: region.start),
+      LoadSegment(.kernel, .snapshot(image.size), at: image.start),
+      LoadSegment(.initrd, .snapshot(region.size), at: region.start),
     ]
     var request = try request(
-      .linear, options, on: machine, free: free,
+      .linear, options, on: machine,
       entry: PhysicalAddress(relay_resume_address()),
       arguments: (UInt64(UInt(bitPattern: unsafe relay_context_to_resume())), 0, 0, 0))
     // Of what is restored nothing may be counted as the next kernel's.
     request.entrySize = 0
-    let control = try RelayLoad.region(for: segments, request).start
+    let supply = PageSupply(free, pageSize: page, layout: options.layout)
+    let room = try RelayLoad.controlPages(toRestore: segments, request, from: supply)
+    let control = room.start
     say("snapshot of \(image.size) bytes of relay's own and \(region.size) beside it")
     let canary = Processor.counter
     var work = Snapshot(
-      segments: segments, request: request, layout: options.layout, departure: departure)
+      segments: segments, request: request, supply: supply, room: room, departure: departure)
     unsafe withUnsafeMutablePointer(to: &work) { work in
       // Sound: the context is saved before its copy is made, and resumed once.
       unsafe relay_with_saved_context(
@@ -65,7 +67,8 @@ func hibernate(
 private struct Snapshot {
   let segments: [LoadSegment]
   let request: RelayLoad.Request
-  let layout: SourceLayout
+  let supply: PageSupply
+  let room: PhysicalRange
   let departure: baton_departure
 }
 
@@ -74,8 +77,8 @@ private func takeSnapshot(_ argument: UnsafeMutableRawPointer) {
   // Sound: `hibernate` passed it.
   let work = unsafe argument.assumingMemoryBound(to: Snapshot.self).pointee
   do throws(RelayFailure) {
-    var supply = try RelayLoad.supply(for: work.segments, work.request, layout: work.layout)
-    let load = try RelayLoad(work.segments, work.request, from: &supply, into: BareMemory())
+    let load = try RelayLoad(
+      restoring: work.segments, work.request, in: work.room, from: work.supply, into: BareMemory())
     var slots = relay_control_slots(for: load, entry: load.stageEntry)
     slots.range_count = UInt64(work.segments.count)
     // Sound: a C array of more elements than there are segments.

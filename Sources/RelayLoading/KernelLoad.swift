@@ -64,7 +64,11 @@ public struct KernelLoad: Sendable {
       try next.serialized(initrd: placement.initrd)
     }
     record = next.recordOffset.map { placement.deviceTree.start + UInt64($0) }
-    var segments = [LoadSegment(.kernel, .memory(payload.kernel), at: placement.kernel.start)]
+    var segments = [
+      LoadSegment(
+        .kernel, .memory(payload.kernel), at: placement.kernel.start,
+        memorySize: placement.kernel.size)
+    ]
     if let ramdisk = payload.ramdisk, let place = placement.initrd {
       segments.append(LoadSegment(.initrd, .memory(ramdisk), at: place.start))
     }

@@ -1,11 +1,8 @@
+import KexecRelocation
 import PhysicalMemory
 
 /// Physical memory as a loader sees it: all of it on bare metal, a copy of some of it in tests.
-public protocol LoaderMemory {
-  /// Writes `bytes` from `address` on.
-  func write(_ bytes: RawSpan, at address: PhysicalAddress)
-  /// Fills `range` with zeros.
-  func clear(_ range: PhysicalRange)
+public protocol LoaderMemory: PageMemory {
   /// Cleans `range` to the point of coherency, for those who read around the caches.
   func clean(_ range: PhysicalRange)
   /// Hands `body` what lies in `range`.

@@ -1,10 +1,11 @@
+import KexecRelocation
 import PhysicalMemory
 
-/// Hands out the pages of a set, one by one, as scattered as a layout asks for; and keeps account
-/// of those that are out.
-public struct PageSupply: Sendable {
+/// Hands out the pages of a set as scattered as a layout asks for: single ones from the bottom up,
+/// blocks of several from the top down; and keeps account of those that are out.
+public final class PageSupply: PageAllocator {
   public let pageSize: UInt64
-  private let ranges: [PhysicalRange]
+  private var ranges: [PhysicalRange]
   /// Pages that are handed out one behind the other, and those left out after them.
   private let run: UInt64
   private let gap: UInt64
@@ -14,7 +15,7 @@ public struct PageSupply: Sendable {
   private var returned: [PhysicalAddress] = []
   /// The pages that are out.
   public private(set) var outstanding = 0
-  /// The pages that have been asked for.
+  /// How often pages have been asked for.
   public private(set) var requests = 0
   /// The request, counted from 1, that finds nothing: for tests.
   public var failingRequest: Int?
@@ -29,14 +30,21 @@ public struct PageSupply: Sendable {
     }
   }
 
-  /// A page, or nil where there is none left.
-  public mutating func take() -> PhysicalAddress? {
+  public func allocate(order: Int) -> PhysicalAddress? {
     requests += 1
     if requests == failingRequest { return nil }
-    if let page = returned.popLast() {
-      outstanding += 1
-      return page
-    }
+    guard let found = order == 0 ? page() : block(pageSize << UInt64(order)) else { return nil }
+    outstanding += 1 << order
+    return found
+  }
+
+  public func free(_ pages: PhysicalAddress, order: Int) {
+    outstanding -= 1 << order
+    for number in 0..<UInt64(1) << UInt64(order) { returned.append(pages + number * pageSize) }
+  }
+
+  private func page() -> PhysicalAddress? {
+    if let page = returned.popLast() { return page }
     while range < ranges.count {
       if inRun == run {
         offset += gap * pageSize
@@ -47,7 +55,6 @@ public struct PageSupply: Sendable {
         let page = current.start + offset
         offset += pageSize
         inRun += 1
-        outstanding += 1
         return page
       }
       range += 1
@@ -57,9 +64,17 @@ public struct PageSupply: Sendable {
     return nil
   }
 
-  /// Takes a page back.
-  public mutating func giveBack(_ page: PhysicalAddress) {
-    outstanding -= 1
-    returned.append(page)
+  /// A block at a multiple of its size. What of the range lies behind it is left out from then on.
+  private func block(_ size: UInt64) -> PhysicalAddress? {
+    for index in (range..<ranges.count).reversed() {
+      let current = ranges[index]
+      let lowest = index == range ? current.start + min(offset, current.size) : current.start
+      guard current.end - lowest >= size else { continue }
+      let start = PhysicalAddress(current.end.rawValue - size).alignedDown(to: size)
+      guard start >= lowest else { continue }
+      ranges[index] = PhysicalRange(current.start, upTo: start)
+      return start
+    }
+    return nil
   }
 }

@@ -17,6 +17,8 @@ public enum RelayFailure: Error, Sendable, Hashable {
   case placement(PlacementError)
   /// A page was wanted, and there was none.
   case noMemory(pages: Int)
+  /// A part does not go where it should: it overlaps another, or has no room.
+  case segment(PhysicalRange)
   case stage(StageImage.Malformed)
   /// Something would be mapped twice, or beyond the tables' reach.
   case mapping(MappingError)
@@ -41,6 +43,8 @@ extension RelayFailure {
     case .treeContent: "payload's device tree has reserved memory that makes no sense"
     case .placement(let error): error.sentence
     case .noMemory(let pages): "no memory: \(pages) pages had been taken when there was no other"
+    case .segment(let range):
+      "what goes to 0x\(String(range.start.rawValue, radix: 16)) does not go there"
     case .stage: "the stage inside relay is damaged"
     case .mapping: "the transitional tables cannot be built: something would be mapped twice"
     case .tableMemory: "the transitional tables do not fit their place"

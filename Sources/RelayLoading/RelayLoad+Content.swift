@@ -13,38 +13,26 @@ enum PieceCount {
 }
 
 extension RelayLoad {
-  /// Writes what belongs at an extent's destination to its source.
+  /// Writes what is made up where it waits, and cleans it.
   static func fill<Memory: LoaderMemory>(
-    _ extent: Extent, _ segments: [LoadSegment], _ memory: Memory
+    _ extents: [Extent], of segments: [LoadSegment], _ memory: Memory
   ) {
-    // An extent may join the end of one segment with the start of the next.
-    var target = extent.destination.start
-    while target < extent.destination.end {
-      let source = extent.source.start + (target - extent.destination.start)
-      var end = extent.destination.end
-      for segment in segments where segment.destination.contains(target) {
-        let offset = target - segment.start
-        end = min(end, segment.destination.end)
-        let place = PhysicalRange(source, upTo: source + (end - target))
-        if case .pattern = segment.content {
-          memory.writePattern(place, seed: offset)
-        } else {
-          segment.read(from: offset, size: place.size, in: memory) {
-            memory.write($0, at: place.start)
-          }
-        }
-        break
+    for segment in segments {
+      guard case .pattern = segment.content else { continue }
+      // An extent may join the end of one segment with the start of the next.
+      for extent in extents {
+        guard let part = extent.destination.intersection(segment.destination) else { continue }
+        let start = extent.source.start + (part.start - extent.destination.start)
+        let place = PhysicalRange(start, upTo: start + part.size)
+        memory.writePattern(place, seed: part.start - segment.start)
+        memory.clean(place)
       }
-      if !segments.contains(where: { $0.destination.contains(target) }) {
-        // The rest of a segment's last page.
-        for segment in segments where segment.start > target { end = min(end, segment.start) }
-        memory.clear(PhysicalRange(source, upTo: source + (end - target)))
-      }
-      target = end
     }
-    memory.clean(extent.source)
   }
 
+  /// The digests of what the segments will be, a piece each.
+  ///
+  /// - Parameter extents: in ascending order of destinations.
   static func pieces<Memory: LoaderMemory>(
     _ segments: [LoadSegment], _ extents: [Extent], _ implementation: SHA256.Implementation,
     _ memory: Memory

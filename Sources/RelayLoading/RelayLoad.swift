@@ -3,9 +3,9 @@ import BootDigests
 import KexecRelocation
 import PhysicalMemory
 
-/// A program loaded as kernels load one: its pages scattered over memory, an extent for each run,
-/// the stage with tables and block in control pages. Everything is in memory; what is left is to
-/// enter the stage.
+/// A program loaded as kernels load one: its pages scattered over memory, a list that says where they
+/// go, an extent for each run, the stage with tables and block in control pages. Everything is in
+/// memory; what is left is to enter the stage.
 public struct RelayLoad: Sendable {
   /// How to load.
   public struct Request: Sendable {
@@ -17,8 +17,6 @@ public struct RelayLoad: Sendable {
     public var redistributors: [RedistributorRegion]
     /// What may be mapped cacheable.
     public var mappable: PhysicalRangeSet
-    /// What may hold sources and control pages: no destination, and nothing that the loader needs.
-    public var free: PhysicalRangeSet
     public var digests: SHA256.Implementation
     public var stage: StageImage
     /// Where the stage goes, and its x0 to x3 then.
@@ -34,7 +32,7 @@ public struct RelayLoad: Sendable {
 
     public init(
       system: RelocationSystem, regime: TranslationRegime, granule: Granule, lifeline: Lifeline,
-      redistributors: [RedistributorRegion], mappable: PhysicalRangeSet, free: PhysicalRangeSet,
+      redistributors: [RedistributorRegion], mappable: PhysicalRangeSet,
       digests: SHA256.Implementation, stage: StageImage, entry: PhysicalAddress,
       arguments: (UInt64, UInt64, UInt64, UInt64), record: PhysicalAddress? = nil,
       entrySize: UInt64 = 0, entryPageSize: Granule? = nil
@@ -45,7 +43,6 @@ public struct RelayLoad: Sendable {
       self.lifeline = lifeline
       self.redistributors = redistributors
       self.mappable = mappable
-      self.free = free
       self.digests = digests
       self.stage = stage
       self.entry = entry
@@ -60,42 +57,62 @@ public struct RelayLoad: Sendable {
   public let controlPage: PhysicalAddress
   /// The stage with its block and tables.
   public let control: PhysicalRange
+  /// Pages that have a source: those that stay where they are among them.
   public let pages: Int
+  /// Entries of Linux's relocation list, links and end among them, or of its page backup list.
+  public let entries: Int
   public let extents: Int
-  /// The entries of Linux's list for the same: a destination a segment, a source a page, an
-  /// indirection a page of entries, and the end.
-  public var entries: Int {
-    let plain = pages + segmentCount + 1
-    return plain + plain / 511
-  }
-  private let segmentCount: Int
   public let tablePages: Int
-  /// What building extents, tables and block took, copying and digesting apart.
-  public let buildTicks: UInt64
+  /// What preparing took; copying and digesting are no part of it.
+  public let ticks: Ticks
+
+  /// Ticks of the memory's clock.
+  public struct Ticks: Sendable {
+    /// Taking the pages and writing the list. With it goes the copying of what is not made up.
+    public var list: UInt64
+    /// The list's way into extents, and the tables.
+    public var build: UInt64
+    /// Encoding the block, with its checksum, and writing stage, block and tables.
+    public var block: UInt64
+  }
 
   /// Where the stage is entered.
   public var stageEntry: PhysicalAddress { control.start }
 
-  /// Loads `segments`.
+  /// Loads `segments` as Linux's kexec does: `Kimage`.
   ///
   /// - Throws: `RelayFailure`; every page that was taken from `supply` is given back.
   public init<Memory: LoaderMemory>(
-    _ segments: [LoadSegment], _ request: Request, from supply: inout PageSupply,
-    into memory: Memory
+    _ segments: [LoadSegment], _ request: Request, from supply: PageSupply, into memory: Memory
   ) throws(RelayFailure) {
-    let page = request.granule.pageSize
-    let pageCount = Self.pageCount(of: segments, page)
-    let region = try Self.region(for: segments, request)
+    // Where nothing moves, everything is in its place already.
+    let moved = request.system == .none ? [] : segments
+    var image = try Self.image(of: moved, request, from: supply, into: memory)
+    let room: PhysicalRange
     var ticks = memory.ticks
-    var build: UInt64 = 0
-    let extents = try Self.take(segments, request, from: &supply)
-    var destinations = PhysicalRangeSet()
-    for segment in segments {
-      destinations.insert(segment.destination.alignedOutward(to: page) ?? segment.destination)
+    do throws(KimageError) {
+      room = try image.takeControlPages(
+        order: Self.controlOrder(
+          pages: Self.pageCount(of: moved, request.granule), segments, request))
+      for (index, segment) in moved.enumerated() {
+        if segment.isDigestedFromCopy {
+          try image.reserve(index)
+        } else {
+          try segment.read(from: 0, size: segment.size, in: memory) { bytes throws(KimageError) in
+            try image.load(index, bytes)
+          }
+        }
+      }
+      _ = try image.finish()
+    } catch {
+      throw RelayFailure(error)
     }
-    let touched = Self.hulls(of: extents, in: request.mappable)
-    build += memory.ticks - ticks
-
+    let listTicks = memory.ticks - ticks
+    ticks = memory.ticks
+    let extents = image.extents()
+    let waiting = Waiting(
+      extents: extents, pages: image.sourcePages, entries: image.listLength,
+      sources: image.sourceHull, listTicks: listTicks, extentTicks: memory.ticks - ticks)
     if request.system == .none {
       for segment in segments {
         segment.read(from: 0, size: segment.size, in: memory) {
@@ -104,101 +121,134 @@ public struct RelayLoad: Sendable {
         memory.clean(segment.destination)
       }
     }
-    for extent in extents { Self.fill(extent, segments, memory) }
-    let pieces = Self.pieces(segments, extents, request.digests, memory)
-
-    ticks = memory.ticks
-    let control: Control
+    Self.fill(extents, of: moved, memory)
     do throws(RelayFailure) {
-      control = try Control(
-        request, extents: extents, touched: touched, destinations: destinations, pieces: pieces,
-        in: PhysicalRange(region.start + StageImage.baseAlignment, upTo: region.end))
+      try self.init(segments, waiting, request, in: room, memory)
     } catch {
-      Self.giveBack(extents, page, to: &supply)
+      image.release()
       throw error
     }
-    control.write(request, to: memory)
-    self.control = control.place
-    controlPage = region.start
-    tablePages = control.tables.words.count * 8 / Int(page)
-    pages = pageCount
-    segmentCount = segments.count
-    self.extents = extents.count
-    buildTicks = build + memory.ticks - ticks
   }
 
-  static func pageCount(of segments: [LoadSegment], _ page: UInt64) -> Int {
-    var count = 0
-    for segment in segments { count += Int((segment.size + page - 1) / page) }
-    return count
-  }
-
-  /// Where pages for sources may be taken: all that is free but the control pages' place.
-  public static func supply(
-    for segments: [LoadSegment], _ request: Request, layout: SourceLayout
-  ) throws(RelayFailure) -> PageSupply {
-    var free = request.free
-    free.subtract(try region(for: segments, request))
-    return PageSupply(free, pageSize: request.granule.pageSize, layout: layout)
-  }
-
-  /// A page for each of the segments', as runs.
-  private static func take(
-    _ segments: [LoadSegment], _ request: Request, from supply: inout PageSupply
-  ) throws(RelayFailure) -> [Extent] {
-    let page = request.granule.pageSize
-    var extents: [Extent] = []
-    // Everything is in its place already.
-    guard request.system != .none else {
-      return extents
-    }
-    for segment in segments {
-      var offset: UInt64 = 0
-      while offset < segment.size {
-        guard let source = supply.take() else {
-          let taken = supply.outstanding
-          giveBack(extents, page, to: &supply)
-          throw .noMemory(pages: taken)
-        }
-        let target = segment.start + offset
-        if let last = extents.last, last.source.end == source, last.destination.end == target,
-          let longer = Extent(
-            source: last.source.start, destination: last.destination.start, size: last.size + page)
-        {
-          extents[extents.count - 1] = longer
-        } else if let extent = Extent(source: source, destination: target, size: page) {
-          extents.append(extent)
-        }
-        offset += page
-      }
-    }
-    return extents
-  }
-
-  private static func giveBack(
-    _ extents: [Extent], _ page: UInt64, to supply: inout PageSupply
-  ) {
-    for extent in extents {
-      for offset in stride(from: 0, to: extent.size, by: Int(page)) {
-        supply.giveBack(extent.source.start + offset)
-      }
+  private static func image<Memory: LoaderMemory>(
+    of segments: [LoadSegment], _ request: Request, from supply: PageSupply, into memory: Memory
+  ) throws(RelayFailure) -> Kimage<PageSupply, CleanedMemory<Memory>> {
+    do throws(KimageError) {
+      return try Kimage(
+        segments: segments.map { $0.pages(request.granule) }, granule: request.granule,
+        allocator: supply, memory: CleanedMemory(memory: memory))
+    } catch {
+      throw RelayFailure(error)
     }
   }
 
-  /// Where the control pages go: as much as they can take, because the scattered pages leave no room
-  /// later.
-  public static func region(
-    for segments: [LoadSegment], _ request: Request
+  /// Where the control pages of `init(restoring:)` go.
+  ///
+  /// - Throws: `.noMemory`.
+  public static func controlPages(
+    toRestore segments: [LoadSegment], _ request: Request, from supply: PageSupply
   ) throws(RelayFailure) -> PhysicalRange {
-    let block = HandoffBlock.size(
-      extents: pageCount(of: segments, request.granule.pageSize),
-      pieces: PieceCount.of(segments), redistributors: request.redistributors.count)
-    let size = (UInt64(block) + 0x80_0000) & ~0x1F_FFFF
-    guard
-      let region = request.free.highestFit(
-        size: size, alignment: 2 << 20, within: Everywhere.range)
-    else { throw .noMemory(pages: 0) }
-    return region
+    let order = controlOrder(
+      pages: pageCount(of: segments, request.granule), segments, request)
+    guard let start = supply.allocate(order: order) else {
+      throw .noMemory(pages: supply.outstanding)
+    }
+    return PhysicalRange(start, upTo: start + request.granule.pageSize << UInt64(order))
+  }
+
+  /// Copies `segments`, snapshots, as Linux's hibernation does, with a page backup list that
+  /// restores them: `BackupList`. They are copied when all else that takes memory has been done.
+  ///
+  /// - Parameter room: what `controlPages(toRestore:)` has found, for the same.
+  /// - Throws: `RelayFailure`; every page that was taken from `supply` is given back but `room`.
+  public init<Memory: LoaderMemory>(
+    restoring segments: [LoadSegment], _ request: Request, in room: PhysicalRange,
+    from supply: PageSupply, into memory: Memory
+  ) throws(RelayFailure) {
+    let page = request.granule.pageSize
+    var builder = BackupListBuilder(granule: request.granule, allocator: supply, memory: memory)
+    var copies: [PhysicalAddress] = []
+    let start = memory.ticks
+    do throws(RelayFailure) {
+      for segment in segments {
+        for original in stride(
+          from: segment.start.rawValue, to: segment.pages(request.granule).end.rawValue,
+          by: Int(page))
+        {
+          guard let copy = supply.allocate(order: 0) else {
+            throw .noMemory(pages: supply.outstanding)
+          }
+          copies.append(copy)
+          do throws(KimageError) {
+            try builder.append(copy: copy, original: PhysicalAddress(original))
+          } catch {
+            throw RelayFailure(error)
+          }
+        }
+      }
+      let listed = memory.ticks
+      let extents = Self.extents(of: builder.list, count: builder.count, page, memory)
+      let waiting = Waiting(
+        extents: extents, pages: copies.count, entries: builder.count,
+        sources: Self.hull(of: copies, page), listTicks: listed - start,
+        extentTicks: memory.ticks - listed)
+      for extent in extents {
+        memory.copy(extent.size, from: extent.destination.start, to: extent.source.start)
+        memory.clean(extent.source)
+      }
+      try self.init(segments, waiting, request, in: room, memory)
+    } catch {
+      builder.release()
+      for copy in copies { supply.free(copy, order: 0) }
+      throw error
+    }
+  }
+
+  private static func extents<Memory: LoaderMemory>(
+    of list: BackupList, count: Int, _ page: UInt64, _ memory: Memory
+  ) -> [Extent] {
+    do throws(EntryList.Malformed) {
+      return try list.extents(pageSize: page, in: memory, limit: count, capacity: count)
+    } catch {
+      preconditionFailure("the list was just built")
+    }
+  }
+
+  private static func hull(of pages: [PhysicalAddress], _ size: UInt64) -> PhysicalRange? {
+    guard var first = pages.first else { return nil }
+    var last = first
+    for page in pages {
+      first = min(first, page)
+      last = max(last, page)
+    }
+    return PhysicalRange(first, upTo: last + size)
+  }
+
+  private init<Memory: LoaderMemory>(
+    _ segments: [LoadSegment], _ waiting: Waiting, _ request: Request, in room: PhysicalRange,
+    _ memory: Memory
+  ) throws(RelayFailure) {
+    let pieces = Self.pieces(segments, waiting.extents, request.digests, memory)
+    var destinations = PhysicalRangeSet()
+    for segment in segments { destinations.insert(segment.pages(request.granule)) }
+    let start = memory.ticks
+    let layout = try Control.Layout(
+      request, extents: waiting.extents,
+      touched: Self.touched(waiting.sources, destinations, in: request.mappable),
+      destinations: destinations, pieces: pieces.count,
+      in: PhysicalRange(room.start + StageImage.baseAlignment, upTo: room.end))
+    let built = memory.ticks
+    let control = Control(request, layout, pieces: pieces)
+    control.write(to: memory)
+    self.control = layout.place
+    controlPage = room.start
+    tablePages = layout.tables.words.count * 8 / Int(request.granule.pageSize)
+    pages = waiting.pages
+    entries = waiting.entries
+    extents = waiting.extents.count
+    ticks = Ticks(
+      list: waiting.listTicks, build: waiting.extentTicks + built - start,
+      block: memory.ticks - built)
   }
 }
 

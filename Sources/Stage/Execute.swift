@@ -27,12 +27,13 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     var record = baton_handoff_record(
       entered: unsafe context.pointee.entered, plan: block.header.checksum)
     record.translation_on = translationOn
+    let isMovedUncached = block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED)
     let engine = RelocationEngine(block: block)
     let secondaries = unsafe SecondaryProcessors(
       starting: block, conduit: lifeline.conduit, regime: context.pointee.regime,
       departure: context.pointee.departure)
     do throws(SecondaryProcessors.Stuck) {
-      if block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED) {
+      if isMovedUncached {
         record.translation_on = unsafe context.pointee.move_started
         record.bytes_moved = unsafe context.pointee.bytes_moved
         record.moved = unsafe context.pointee.moved
@@ -59,7 +60,8 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
         toTreeAt: block.header.arguments.0 &+ block.header.destination_offset)
     else { throw .noRoomForReservations }
     Report(lifeline).departure(
-      level: Processor.regime.levelName, moved: record.bytes_moved,
+      level: Processor.regime.levelName, isMovedUncached: isMovedUncached,
+      moved: record.bytes_moved,
       verified: record.bytes_verified, pieces: block.pieceCount, processors: secondaries.count + 1,
       entry: block.header.entry)
     if let place {

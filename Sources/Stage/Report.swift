@@ -24,16 +24,19 @@ struct Report {
   }
 
   /// What was done, before the jump.
+  ///
+  /// - Parameter isMovedUncached: whether things moved before the MMU went on.
   func departure(
-    level: StaticString, moved: UInt64, verified: UInt64, pieces: Int, processors: Int,
+    level: StaticString, isMovedUncached: Bool, moved: UInt64, verified: UInt64, pieces: Int,
+    processors: Int,
     entry: UInt64
   ) {
     var console = Console(lifeline.console)
     console.write("baton: ")
     console.write(level)
-    console.write(", MMU and caches on: moved ")
+    console.write(isMovedUncached ? ", MMU off: moved " : ", MMU and caches on: moved ")
     console.write(decimal: moved)
-    console.write(" bytes, verified ")
+    console.write(isMovedUncached ? " bytes; MMU and caches on: verified " : " bytes, verified ")
     console.write(decimal: verified)
     console.write(" bytes in ")
     console.write(decimal: UInt64(pieces))

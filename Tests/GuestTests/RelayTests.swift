@@ -17,6 +17,12 @@ import Testing
     }
   }
 
+  private func boot(_ run: RelayRun) async throws {
+    let workspace = Workspace()
+    let payload = try await RelayPayload(debian: "6.1", in: workspace)
+    _ = try await GuestSlots.shared.withGuest { try await run.boot(payload, in: workspace) }
+  }
+
   @Test(
     arguments: [
       RelayRun(.off, .el2), RelayRun(.identity, .el1), RelayRun(.linear, .drop),
@@ -24,7 +30,7 @@ import Testing
       RelayRun(.linear, .el1, .size64K),
     ])
   func theNextKernelComesUpAtTheLevelThatWasEntered(_ run: RelayRun) async throws {
-    _ = try await withPayload { image, workspace in try await run.boot(image, in: workspace) }
+    try await boot(run)
   }
 
   @Test(arguments: [RelayRun.Level.el1, .el2])
