@@ -58,7 +58,7 @@ public struct Machine: Sendable {
     /// UEFI firmware, with QEMU's ACPI tables. They name an ITS whether there is one or not, and
     /// kernels die of one that is not there.
     case firmwareACPI = "uefi-acpi"
-    /// U-Boot, which starts what QEMU was given to boot by `booti`, with its own copy of QEMU's tree.
+    /// U-Boot, which has QEMU's device tree, too. It waits to be told what to start.
     case uBoot = "u-boot"
 
     /// EDK II for QEMU's arm64 machine, as Debian's qemu-efi-aarch64 has it.
@@ -194,7 +194,12 @@ public struct Machine: Sendable {
       ] + platform.arguments
     // The first port is the PL011.
     case .raspberryPi3: ["-M", "raspi3b", "-serial", "null"]
-    case .sbsaReference: ["-M", "sbsa-ref", "-cpu", cpu ?? level.cpu, "-m", "\(memory)"]
+    case .sbsaReference:
+      // Its display wants a ROM that only PCs have.
+      [
+        "-M", "sbsa-ref", "-cpu", cpu ?? level.cpu, "-m", "\(memory)",
+        "-global", "bochs-display.romfile=",
+      ]
     }
   }
 }

@@ -105,6 +105,11 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     return machine
   }
 
+  /// Takes over what QEMU was given to boot, its command line among it, and starts it. Where the
+  /// RAM disk goes relay is not: it takes 68 MiB.
+  private static let uBootCommands =
+    "qfw load 0x40400000 0x50000000\nbooti 0x40400000 0x50000000 ${fdtcontroladdr}\n"
+
   /// Has relay start the kernel in `payload`.
   ///
   /// - Throws: `LabError` where the next kernel does not reach its userland at the level that relay
@@ -122,6 +127,11 @@ public struct RelayRun: Sendable, CustomStringConvertible {
       let image = try await payload.write(to: directory)
       machine.initrd = platform == .uBoot ? try await RelayPayload.wrap(image) : image
       return try await machine.run(line: { line, guest in
+        if platform == .uBoot {
+          // A key stops it from trying every disk and network; the prompt follows.
+          if line.hasPrefix("Net:") { try await guest.send("\n") }
+          if line.hasPrefix("Hit any key") { try await guest.send(Self.uBootCommands) }
+        }
         if line.hasPrefix(Userland.commandLine) { await guest.end() }
       })
     }
