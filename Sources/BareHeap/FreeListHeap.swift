@@ -21,8 +21,6 @@ public struct FreeListHeap {
   private var first: UInt = 0
   /// The bytes that callers have, headers included.
   public private(set) var usedSize = 0
-  /// The most that `usedSize` has been.
-  public private(set) var peakSize = 0
   public let capacity: Int
 
   /// A heap in `memory`.
@@ -112,7 +110,6 @@ public struct FreeListHeap {
     Self.setSize(taken, of: header)
     Self.setNext(Self.taken, of: header)
     usedSize += taken
-    peakSize = max(peakSize, usedSize)
   }
 
   private func joinWithNext(_ block: UInt) {

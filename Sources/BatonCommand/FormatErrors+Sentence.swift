@@ -34,6 +34,9 @@ extension FITError {
     case .unknownHash(let name, let algorithm):
       ofImage(name) + " has a hash of the kind " + algorithm
         + ", which baton cannot check (crc32, md5, sha1, sha256, sha384, sha512)"
+    case .tooManyHashes(let name, let limit):
+      ofImage(name) + " has more than " + String(limit)
+        + " hashes: make the FIT image with fewer"
     case .hashMismatch(let name, let algorithm):
       ofImage(name) + " is not what its " + algorithm + " says: the file is damaged; copy it again"
     }

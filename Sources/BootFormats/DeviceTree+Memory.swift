@@ -4,12 +4,12 @@ extension DeviceTree {
   /// The memory that the tree's memory nodes describe (Devicetree Specification v0.4, 3.4), without
   /// regard to reservations. Empty where there are none, as behind UEFI's stub.
   public func memory() throws(DeviceTreeContentError) -> PhysicalRangeSet {
-    var memory = PhysicalRangeSet()
+    var memory: [PhysicalRange] = []
     for node in children(of: root)
     where property("device_type", of: node)?.contains("memory") ?? false && isAvailable(node) {
-      for range in try physicalRanges(of: node) { memory.insert(range) }
+      memory += try physicalRanges(of: node)
     }
-    return memory
+    return PhysicalRangeSet(memory)
   }
 
   /// A child of /reserved-memory that has a fixed place.

@@ -6,33 +6,11 @@ extension DeviceTree {
   /// `room` bytes of zeros follow the strings and are counted in totalsize: for whoever edits the
   /// blob in place. The blob's length is a multiple of 8; it must be put at a multiple of 8.
   ///
-  /// Linear in the tree's size.
+  /// Linear in the tree's size, but for the property names, which are sorted.
   public func serialized(room: Int = 0) throws(DeviceTreeError) -> [UInt8] {
     var structure: [UInt8] = []
-    var strings: [UInt8] = []
-    // In ascending order of names. No dictionary: bare metal has neither random seeds nor floating
-    // point for one.
-    var known: [(name: [UInt8], offset: UInt32)] = []
-
-    /// The property's name in the strings block; each is there once.
-    func offset(of name: [UInt8]) -> UInt32 {
-      var lower = 0
-      var upper = known.count
-      while lower < upper {
-        let middle = (lower + upper) / 2
-        if known[middle].name.lexicographicallyPrecedes(name) {
-          lower = middle + 1
-        } else {
-          upper = middle
-        }
-      }
-      if lower < known.count, known[lower].name == name { return known[lower].offset }
-      let offset = UInt32(truncatingIfNeeded: strings.count)
-      known.insert((name, offset), at: lower)
-      strings.append(contentsOf: name)
-      strings.append(0)
-      return offset
-    }
+    // Where in the structure a property's name is wanted, in the order of the tree.
+    var uses: [(name: [UInt8], position: Int)] = []
 
     // Without recursion: how deep a tree is edited is not limited.
     enum Step {
@@ -51,7 +29,8 @@ extension DeviceTree {
         for property in node.properties {
           structure.append(bigEndian: FlattenedTree.Token.property)
           structure.append(bigEndian: UInt32(truncatingIfNeeded: property.value.bytes.count))
-          structure.append(bigEndian: offset(of: property.name))
+          uses.append((property.name, structure.count))
+          structure.append(bigEndian: 0 as UInt32)
           structure.append(contentsOf: property.value.bytes)
           structure.pad(toMultipleOf: 4)
         }
@@ -62,6 +41,7 @@ extension DeviceTree {
       }
     }
     structure.append(bigEndian: FlattenedTree.Token.end)
+    let strings = Self.placeNames(uses, in: &structure)
 
     let reservationsOffset = FlattenedTree.headerSize
     let structureOffset = reservationsOffset + 16 * (reservations.count + 1)
@@ -92,5 +72,36 @@ extension DeviceTree {
     blob.append(contentsOf: strings)
     blob.append(contentsOf: repeatElement(0, count: totalSize - blob.count))
     return blob
+  }
+
+  /// Writes the offset of each name into `structure` where it is wanted; returns the strings block,
+  /// in which each name is once, in the order in which the tree first names it.
+  private static func placeNames(
+    _ uses: [(name: [UInt8], position: Int)], in structure: inout [UInt8]
+  ) -> [UInt8] {
+    // No dictionary: bare metal has neither random seeds nor floating point for one.
+    let sorted = uses.indices.sorted { left, right in
+      let (leftName, rightName) = (uses[left].name, uses[right].name)
+      return leftName == rightName ? left < right : leftName.lexicographicallyPrecedes(rightName)
+    }
+    // For each use the first one of the same name.
+    var first = [Int](repeating: 0, count: uses.count)
+    for (place, use) in sorted.enumerated() {
+      let isRepeated = place > 0 && uses[sorted[place - 1]].name == uses[use].name
+      first[use] = isRepeated ? first[sorted[place - 1]] : use
+    }
+    var strings: [UInt8] = []
+    var offsets = [UInt32](repeating: 0, count: uses.count)
+    for use in uses.indices {
+      if first[use] == use {
+        offsets[use] = UInt32(truncatingIfNeeded: strings.count)
+        strings.append(contentsOf: uses[use].name)
+        strings.append(0)
+      } else {
+        offsets[use] = offsets[first[use]]
+      }
+      structure.replace(bigEndian: offsets[use], at: uses[use].position)
+    }
+    return strings
   }
 }

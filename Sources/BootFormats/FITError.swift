@@ -24,6 +24,8 @@ public enum FITError: Error, Sendable, Hashable {
   /// A property that is missing, or is not of its form.
   case malformedProperty(String, image: String)
   case unknownHash(String, algorithm: String)
+  /// The image has more hashes than are checked.
+  case tooManyHashes(String, limit: Int)
   /// The image's bytes are not those that were hashed.
   case hashMismatch(String, algorithm: String)
 }

@@ -195,6 +195,9 @@ private struct Reader {
     return Int(start)..<Int(start + size)
   }
 
+  /// An image of more hashes is refused: each costs as much as all of its bytes.
+  static var hashLimit: Int { 16 }
+
   /// Compares the image's hashes; returns how many there are.
   private func checkHashes(
     of image: FlattenedTree.Node, _ name: String, _ data: Range<Int>, in file: RawSpan,
@@ -208,6 +211,7 @@ private struct Reader {
       }
       count += 1
       do throws(FITError) {
+        guard count <= Self.hashLimit else { throw .tooManyHashes(name, limit: Self.hashLimit) }
         try checkHash(node, name, data, in: file, implementation)
         return false
       } catch {

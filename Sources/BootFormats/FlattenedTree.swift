@@ -22,6 +22,10 @@ struct FlattenedTree: Sendable, Hashable {
   static var headerSize: Int { 40 }
   /// Deeper nesting is refused, as Linux does.
   static var depthLimit: Int { 64 }
+  /// The longest name of a property, in bytes without its terminator. The specification allows 31,
+  /// real trees have some more. Many properties may share one name: without a limit a small blob
+  /// could ask for any amount of time and memory.
+  static var propertyNameLimit: Int { 255 }
 
   enum Token {
     static var beginNode: UInt32 { 1 }
@@ -136,7 +140,10 @@ struct FlattenedTree: Sendable, Hashable {
         }
         let nameStart = tree.strings.lowerBound + Int(nameOffset)
         guard nameStart < tree.strings.upperBound,
-          let nameEnd = blob.terminator(from: nameStart, upTo: tree.strings.upperBound)
+          let nameEnd = blob.terminator(
+            from: nameStart,
+            upTo: min(
+              tree.strings.upperBound, nameStart + FlattenedTree.propertyNameLimit + 1))
         else { throw .badPropertyName(nameOffset: nameOffset, offset: start) }
         let value = position..<position + Int(length)
         position = (position + Int(length) + 3) & ~3

@@ -51,7 +51,7 @@ public struct UnifiedKernelImage: Sendable, Hashable {
         }
         let content = section.content
         switch kind {
-        case .commandLine: commandLine = Self.trimmed(content, in: file)
+        case .commandLine: commandLine = content
         case .kernel: kernel = content.isEmpty ? nil : content
         case .initrd: initrd = content.isEmpty ? nil : content
         case .deviceTree: deviceTree = content.isEmpty ? nil : content
@@ -60,6 +60,8 @@ public struct UnifiedKernelImage: Sendable, Hashable {
     }
     guard let kernel else { throw .noKernel }
     self.kernel = kernel
+    // Once, at the end: a section may be as large as the file, and there may be 65,535 of them.
+    commandLine = commandLine.map { Self.trimmed($0, in: file) }
   }
 
   private static func error(

@@ -46,9 +46,8 @@ public struct HandoffTree: Sendable {
   /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
   /// longer among it.
   public func reservedMemory() throws(DeviceTreeContentError) -> PhysicalRangeSet {
-    var result = PhysicalRangeSet(tree.reservations)
-    for reserved in try tree.reservedMemory() { result.insert(reserved.range) }
-    return result
+    let reserved = try tree.reservedMemory()
+    return PhysicalRangeSet(tree.reservations + reserved.map { $0.range })
   }
 
   public func serialized() throws(DeviceTreeError) -> [UInt8] { try tree.serialized() }

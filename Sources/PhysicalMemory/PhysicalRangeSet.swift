@@ -1,7 +1,8 @@
 /// A set of bytes of physical memory, kept as sorted, disjoint, non-adjacent, non-empty ranges.
 ///
 /// Two sets of the same bytes are equal, whatever the order in which they were built.
-/// `insert`, `subtract` and `contains` are linear in the number of ranges.
+/// `insert`, `subtract` and `contains` are linear in the number of ranges; making a set of many
+/// ranges takes no more than sorting them.
 public struct PhysicalRangeSet: Hashable, Sendable {
   /// The ranges in ascending order; no two touch.
   public private(set) var ranges: [PhysicalRange] = []
@@ -9,7 +10,7 @@ public struct PhysicalRangeSet: Hashable, Sendable {
   public init() {}
 
   public init(_ ranges: [PhysicalRange]) {
-    for range in ranges { insert(range) }
+    for range in ranges.sorted(by: { $0.start < $1.start }) { insert(range) }
   }
 
   public var isEmpty: Bool { ranges.isEmpty }
@@ -27,6 +28,10 @@ public struct PhysicalRangeSet: Hashable, Sendable {
     // The usual caller adds in ascending order: append without rebuilding the list.
     guard let last = ranges.last, range.start <= last.end else {
       ranges.append(range)
+      return
+    }
+    if range.start >= last.start {
+      ranges[ranges.count - 1] = PhysicalRange(last.start, upTo: max(last.end, range.end))
       return
     }
     var start = range.start
@@ -73,11 +78,32 @@ public struct PhysicalRangeSet: Hashable, Sendable {
   }
 
   public mutating func formUnion(_ other: PhysicalRangeSet) {
-    for range in other.ranges { insert(range) }
+    if other.ranges.count < 2 {
+      for range in other.ranges { insert(range) }
+    } else {
+      self = PhysicalRangeSet(ranges + other.ranges)
+    }
   }
 
+  /// Linear in the number of ranges of both.
   public mutating func subtract(_ other: PhysicalRangeSet) {
-    for range in other.ranges { subtract(range) }
+    var result: [PhysicalRange] = []
+    result.reserveCapacity(ranges.count)
+    // The first of the others that may reach into what follows.
+    var index = 0
+    for existing in ranges {
+      while index < other.ranges.count, other.ranges[index].end <= existing.start { index += 1 }
+      var start = existing.start
+      var next = index
+      while next < other.ranges.count, other.ranges[next].start < existing.end {
+        let taken = other.ranges[next]
+        if start < taken.start { result.append(PhysicalRange(start, upTo: taken.start)) }
+        start = taken.end
+        next += 1
+      }
+      if start < existing.end { result.append(PhysicalRange(start, upTo: existing.end)) }
+    }
+    ranges = result
   }
 
   public func subtracting(_ other: PhysicalRangeSet) -> PhysicalRangeSet {

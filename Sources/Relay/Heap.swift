@@ -1,4 +1,5 @@
 import BareHeap
+import BareMetal
 import CRelay
 
 /// The heap that Embedded Swift allocates from (CRelay's heap.c): all the memory that the linker
@@ -14,14 +15,16 @@ func setUpHeap() {
       count: Int(relay_heap_end() - relay_heap())))
 }
 
-/// The most that has been allocated at a time, in bytes.
-var heapPeak: Int { unsafe heap?.peakSize ?? 0 }
-
 @c(relay_allocate)
 @used
 func relayAllocate(size: Int, alignment: Int) -> UnsafeMutableRawPointer {
   guard let pointer = unsafe heap?.allocate(size: size, alignment: alignment) else {
-    fail("the heap is full: \(size) bytes more were wanted")
+    // Without a string of more than 15 bytes, or one that is put together: that would allocate.
+    var console = Console(lifeline.console)
+    console.write("relay: the heap is full: ")
+    console.write(decimal: UInt64(clamping: size))
+    console.write(" bytes more were wanted")
+    end(&console)
   }
   return unsafe pointer
 }

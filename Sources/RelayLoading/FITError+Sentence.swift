@@ -24,6 +24,8 @@ extension FITError {
       "image \(image) lacks a well-formed \(property)"
     case .unknownHash(let name, let algorithm):
       "image \(name) has a hash that is not known here: \(algorithm)"
+    case .tooManyHashes(let name, let limit):
+      "image \(name) has more than \(limit) hashes"
     case .hashMismatch(let name, let algorithm):
       "image \(name) is not what was hashed (\(algorithm))"
     }

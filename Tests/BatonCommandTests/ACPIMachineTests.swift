@@ -35,7 +35,10 @@ import Testing
     #expect(Baton.run(["-l", "/boot/Image", "-d"], system: linux) == .success)
     #expect(linux.complaints == "")
     #expect(linux.output.contains("console pl011 at 0x000009000000, PSCI by smc"))
-    guard case .kexecLoad(_, _, let segments) = try #require(linux.effects.first) else { return }
+    guard case .kexecLoad(_, _, let segments) = try #require(linux.effects.first) else {
+      Issue.record("the first effect is no load")
+      return
+    }
     let blob = try #require(segments.first { $0.bytes.starts(with: [0xd0, 0x0d, 0xfe, 0xed]) })
     // Sound: a span of bytes as the bytes that they are.
     let tree = try DeviceTree(parsing: unsafe blob.bytes.span.bytes)

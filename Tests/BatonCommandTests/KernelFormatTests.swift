@@ -168,7 +168,10 @@ import Testing
     linux.files["/boot/Image"] = file
     linux.files["/boot/dtb"] = try Self.markedTree("mine").serialized()
     #expect(Baton.run(["-l", "/boot/Image", "--dtb=/boot/dtb"], system: linux) == .success)
-    guard case .kexecLoad(_, _, let others) = try #require(linux.effects.first) else { return }
+    guard case .kexecLoad(_, _, let others) = try #require(linux.effects.first) else {
+      Issue.record("the first effect is no load")
+      return
+    }
     #expect(mark(try tree(in: others)) == "mine")
   }
 
@@ -195,7 +198,10 @@ import Testing
     linux.files["/c"] = [7, 8]
     let options = ["-l", "/boot/Image", "--initrd=/a", "--initrd", "/b", "--ramdisk=/c"]
     #expect(Baton.run(options, system: linux) == .success)
-    guard case .kexecLoad(_, _, let loaded) = try #require(linux.effects.first) else { return }
+    guard case .kexecLoad(_, _, let loaded) = try #require(linux.effects.first) else {
+      Issue.record("the first effect is no load")
+      return
+    }
     #expect(loaded.contains { $0.bytes == [1, 2, 3, 4, 5, 0, 0, 0, 6, 0, 0, 0, 7, 8] })
     let record = String(decoding: linux.files["/run/baton/loaded.json"] ?? [], as: UTF8.self)
     #expect(record.contains("\"initrds\":[\"/a\",\"/b\",\"/c\"]"), "\(record)")

@@ -87,6 +87,22 @@ struct DeviceTreeBrokenTests {
     #expect(throws: error) { try parse(changed(offset, to: word)) }
   }
 
+  /// Each use of a name costs its length: a few bytes could ask for gigabytes.
+  @Test("A property's name is at most 255 bytes long", arguments: [255, 256])
+  func longPropertyName(length: Int) throws {
+    var tree = DeviceTree()
+    let name = String(repeating: "a", count: length)
+    tree.setProperty(name, of: tree.root, to: .init(1 as UInt32))
+    let blob = try tree.serialized()
+    if length == 255 {
+      #expect(try parse(blob).property(name, of: tree.root)?.u32 == 1)
+    } else {
+      #expect(throws: DeviceTreeError.badPropertyName(nameOffset: 0, offset: 64)) {
+        try parse(blob)
+      }
+    }
+  }
+
   @Test("A reservation that leaves 64 bits is refused")
   func wrappingReservation() throws {
     var blob = try DeviceTreeCompiler.compile("/dts-v1/; /memreserve/ 0x1000 0x2000; / { };")

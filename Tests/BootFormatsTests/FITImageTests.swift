@@ -111,6 +111,26 @@ import Testing
     #expect(throws: FITError.noConfigurations) { try parse(try tree.serialized()) }
   }
 
+  /// Each hash costs as much as the whole image.
+  @Test(arguments: [16, 17])
+  func `An image has at most 16 hashes`(count: Int) throws {
+    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
+    let image = try #require(tree.node(at: "/images/kernel-1"))
+    let hash = try #require(tree.node(at: "/images/kernel-1/hash-2"))
+    let value = try #require(tree.property("value", of: hash))
+    for number in 3...count {
+      let added = tree.addNode("hash-\(number)", under: image)
+      tree.setProperty("algo", of: added, to: .init("crc32"))
+      tree.setProperty("value", of: added, to: value)
+    }
+    let file = try tree.serialized()
+    if count == 16 {
+      #expect(try parse(file).kernel.hashCount == 16)
+    } else {
+      #expect(throws: FITError.tooManyHashes("kernel-1", limit: 16)) { try parse(file) }
+    }
+  }
+
   /// A change of the tree, and what is then said.
   struct Damage: Sendable {
     let path: String

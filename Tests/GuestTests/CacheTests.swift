@@ -81,11 +81,11 @@ import Testing
           ) { stub in
             try ExtentTests.displace(extent, snapshot, stub, listed: true)
             guard let step else { return }
-            var loaded = try LoadedStage(at: try #require(snapshot.listing.entry), stub)
-            for index in try #require(step.indices(in: loaded.code, symbols)) {
+            var loaded = try StageInMemory(stub, snapshot.listing)
+            for index in try #require(step.indices(in: loaded.instructions, symbols)) {
               loaded.remove(index)
             }
-            try loaded.store(stub)
+            try loaded.store()
           }
         }
         // An emulator has no caches: nothing but the model sees what is missing.

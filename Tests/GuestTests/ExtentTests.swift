@@ -67,9 +67,9 @@ import Testing
   ) throws {
     try stub.writeAll(try stub.read(extent.destination), to: extent.source.start)
     try stub.writeAll(Array(repeating: 0, count: Int(extent.size)), to: extent.destination.start)
-    var stage = try LoadedStage(at: try #require(snapshot.listing.entry), stub)
-    if listed { try stage.add(extent) }
-    try stage.store(stub)
+    var stage = try StageInMemory(stub, snapshot.listing)
+    if listed { try stage.add([extent]) }
+    try stage.store()
   }
 }
 

@@ -165,17 +165,19 @@ extension StageInMemory {
     }
     var source = (end + 0xFFFFF).alignedDown(to: 0x10_0000)
     var destination = kernel
-    block[Self.word(\.extents)] = UInt64(block.count * 8) | UInt64(sizes.count) << 32
+    var extents: [Extent] = []
     for size in sizes {
       let from = PhysicalRange(destination, upTo: destination + size)
       try stub.writeAll(try stub.read(from), to: source)
       try stub.writeAll([UInt8](repeating: 0, count: Int(size)), to: destination)
-      block += [source.rawValue, destination.rawValue, size]
+      guard let extent = Extent(source: source, destination: destination, size: size) else {
+        throw Failure("no extent of \(size) bytes")
+      }
+      extents.append(extent)
       source = source + size
       destination = destination + size
     }
-    block[Self.word(\.version)] =
-      block[Self.word(\.version)] & 0xFFFF_FFFF | UInt64(block.count * 8) << 32
+    try add(extents)
     try store()
   }
 

@@ -15,40 +15,43 @@ struct StageInMemory {
   var block: [UInt64]
   var tables: [UInt64]
 
-  struct Missing: Error {}
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+      self.description = description
+    }
+  }
 
   init(_ stub: DebugStub, _ listing: PlanListing) throws {
     guard let base = listing.entry, let block = listing.ranges[.block],
       let tables = listing.ranges[.tables]
-    else { throw Missing() }
+    else { throw Failure("no stage, block or tables are listed") }
     self.stub = stub
     self.base = base
     blockAddress = block.start
     tablesAddress = tables.start
     let header = try Self.words(stub, base, MemoryLayout<baton_stage_header>.size)
+    guard header[1] == UInt64(STAGE_HEADER_MAGIC) else { throw Failure("no stage at \(base)") }
     // struct baton_stage_section: offset in the file, in memory; size in the file, in memory.
     func section(_ field: PartialKeyPath<baton_stage_header>) throws -> [UInt64] {
-      guard let offset = MemoryLayout<baton_stage_header>.offset(of: field) else { throw Missing() }
+      guard let offset = MemoryLayout<baton_stage_header>.offset(of: field) else {
+        throw Failure("no such field")
+      }
       return try Self.words(
         stub, base + header[offset / 8] >> 32, Int(header[offset / 8 + 1] & 0xFFFF_FFFF))
     }
     code = try section(\.code)
     constants = try section(\.constants)
     self.block = try Self.words(stub, block.start, Int(block.size))
+    guard self.block[0] == BATON_BLOCK_MAGIC else { throw Failure("no block at \(block.start)") }
     self.tables = try Self.words(stub, tables.start, Int(tables.size))
   }
-
-  /// As much as the stub takes at once, in bytes.
-  private static let packetSize = 1024
 
   private static func words(
     _ stub: DebugStub, _ address: PhysicalAddress, _ size: Int
   ) throws -> [UInt64] {
-    var bytes: [UInt8] = []
-    while bytes.count < size {
-      bytes += try stub.read(
-        address + UInt64(bytes.count), count: min(packetSize, size - bytes.count))
-    }
+    let bytes = try stub.read(PhysicalRange(address, upTo: address + UInt64(size)))
     return stride(from: 0, to: size, by: 8).map { start in
       bytes[start..<(start + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
@@ -61,6 +64,29 @@ struct StageInMemory {
   /// The index in `block` of a field of its fixed part.
   static func word(_ field: PartialKeyPath<baton_handoff_block>) -> Int {
     (MemoryLayout<baton_handoff_block>.offset(of: field) ?? 0) / 8
+  }
+
+  /// The code as instructions.
+  var instructions: [UInt32] {
+    code.flatMap { [UInt32(truncatingIfNeeded: $0), UInt32($0 >> 32)] }
+  }
+
+  /// Replaces the instruction at `index` of `instructions` by NOP.
+  mutating func remove(_ index: Int) {
+    let shift = UInt64(index % 2 * 32)
+    code[index / 2] = code[index / 2] & ~(0xFFFF_FFFF << shift) | 0xD503_201F << shift
+  }
+
+  /// Adds moves to a block that has none.
+  mutating func add(_ extents: [Extent]) throws {
+    guard block[Self.word(\.extents)] >> 32 == 0 else { throw Failure("the block has extents") }
+    block[Self.word(\.extents)] = UInt64(block.count * 8) | UInt64(extents.count) << 32
+    for extent in extents {
+      block += [extent.source.start.rawValue, extent.destination.start.rawValue, extent.size]
+    }
+    let size = UInt64(block.count * 8)
+    block[Self.word(\.version)] = block[Self.word(\.version)] & 0xFFFF_FFFF | size << 32
+    guard blockAddress + size <= tablesAddress else { throw Failure("no room behind the block") }
   }
 
   /// Sets both copies of the lifeline.
@@ -81,23 +107,16 @@ struct StageInMemory {
   mutating func store() throws {
     block[Int(BATON_BLOCK_CHECKSUM_OFFSET) / 8] = BlockChecksum.of(
       code: code.span, constants: constants.span, tables: tables.span, block: block.span)
-    try write(code, to: base)
-    try write(tables, to: tablesAddress)
-    try write(block, to: blockAddress)
-  }
-
-  private func write(_ words: [UInt64], to address: PhysicalAddress) throws {
-    let count = Self.packetSize / 8
-    for start in stride(from: 0, to: words.count, by: count) {
-      try stub.write(
-        Self.bytes(Array(words[start..<min(start + count, words.count)])),
-        to: address + UInt64(start * 8))
-    }
+    try stub.writeAll(Self.bytes(code), to: base)
+    try stub.writeAll(Self.bytes(tables), to: tablesAddress)
+    try stub.writeAll(Self.bytes(block), to: blockAddress)
   }
 
   /// Where the stage's function of that name lies.
   func address(of function: String) throws -> PhysicalAddress {
-    guard let offset = try StageSymbols().addresses[function] else { throw Missing() }
+    guard let offset = try StageSymbols().addresses[function] else {
+      throw Failure("the stage has no \(function)")
+    }
     return base + UInt64(offset)
   }
 }
