@@ -12,15 +12,18 @@ enum JoinedInitrd {
 
   /// Maps `first`, which may be empty, and the files at `paths`, of which there are some, as one.
   static func map<System: LinuxSystem>(
-    first: RawSpan, paths: [String], _ system: System
+    first: RawSpan, paths: [String], isQuiet: Bool, _ system: System
   ) throws(BatonError) -> MappedFile {
-    if first.byteCount == 0, paths.count == 1 { return try file(paths[0], system) }
+    if first.byteCount == 0, paths.count == 1 {
+      return try system.map(paths[0], isQuiet: isQuiet)
+    }
     // Each is mapped twice: first for its size.
     var starts: [Int] = []
     var end = first.byteCount
     for path in paths {
       let start = (end + 3) & ~3
-      let (sum, overflow) = start.addingReportingOverflow(try file(path, system).byteCount)
+      let (sum, overflow) = start.addingReportingOverflow(
+        try system.map(path, isQuiet: isQuiet).byteCount)
       guard !overflow else { throw .file(path, .noMemory) }
       starts.append(start)
       end = sum
@@ -32,18 +35,12 @@ enum JoinedInitrd {
     }
     result.store(first, at: 0)
     for (index, path) in paths.enumerated() {
-      let file = try file(path, system)
+      let file = try system.map(path, isQuiet: isQuiet)
       let size = (index + 1 < starts.count ? starts[index + 1] : end) - starts[index]
       // Up to three bytes of padding are in the difference.
       guard file.byteCount <= size, size - file.byteCount < 4 else { throw .fileChanges(path) }
       file.withBytes { result.store($0, at: starts[index]) }
     }
     return result
-  }
-
-  private static func file<System: LinuxSystem>(
-    _ path: String, _ system: System
-  ) throws(BatonError) -> MappedFile {
-    do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }
   }
 }

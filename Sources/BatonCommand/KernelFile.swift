@@ -22,23 +22,28 @@ struct KernelFile: ~Copyable {
   let warnings: [String]
 
   /// How a file is to be read.
-  struct Reading {
+  struct Reading<System: LinuxSystem> {
     /// The configuration of a FIT image that was asked for.
     var configuration: String?
     /// In bytes: the most that may result where something is decompressed.
     var limit: UInt64
     var digestImplementation: SHA256.Implementation
+    /// Whether nobody is to be shown how far it is.
+    var isQuiet: Bool
+    var system: System
   }
 
   /// Takes `file`, untrusted, apart.
   ///
   /// - Throws: `BatonError`, with `path` and the part of the file that is wrong.
-  init(_ file: consuming MappedFile, path: String, _ reading: Reading) throws(BatonError) {
+  init<System>(
+    _ file: consuming MappedFile, path: String, _ reading: Reading<System>
+  ) throws(BatonError) {
     var content = file
     let outer = content.withBytes { Compression(FileFormat(recognizing: $0)) }
     if let outer {
       content = try content.withBytes { bytes throws(BatonError) -> MappedFile in
-        try Self.decompress(bytes, as: outer, path, limit: reading.limit)
+        try Self.decompress(bytes, as: outer, path, limit: reading.limit, reading)
       }
     }
     let parts = try content.withBytes { bytes throws(BatonError) -> KernelFileParts in
@@ -51,7 +56,7 @@ struct KernelFile: ~Copyable {
     let commandLine = content.withBytes { bytes in parts.commandLine.map { bytes.bytes(in: $0) } }
     let deviceTree = try content.withBytes { bytes throws(BatonError) -> [UInt8]? in
       guard let range = parts.deviceTree else { return nil }
-      return try Self.deviceTree(bytes.extracting(range), path)
+      return try Self.deviceTree(bytes.extracting(range), path, reading)
     }
     let image = try Self.image(consume content, parts, isInflated: outer != nil, reading)
     name = parts.name
@@ -63,8 +68,9 @@ struct KernelFile: ~Copyable {
   }
 
   /// The Image out of `content`, which may be it.
-  private static func image(
-    _ content: consuming MappedFile, _ parts: KernelFileParts, isInflated: Bool, _ reading: Reading
+  private static func image<System>(
+    _ content: consuming MappedFile, _ parts: KernelFileParts, isInflated: Bool,
+    _ reading: Reading<System>
   ) throws(BatonError) -> MappedFile {
     let inner = content.withBytes { bytes in
       Compression(FileFormat(recognizing: bytes.extracting(parts.kernel)))
@@ -73,7 +79,7 @@ struct KernelFile: ~Copyable {
     return try content.withBytes { bytes throws(BatonError) -> MappedFile in
       let kernel = bytes.extracting(parts.kernel)
       guard let inner else { return try copy(kernel) }
-      return try decompress(kernel, as: inner, parts.name, limit: reading.limit)
+      return try decompress(kernel, as: inner, parts.name, limit: reading.limit, reading)
     }
   }
 
@@ -90,11 +96,17 @@ struct KernelFile: ~Copyable {
   /// In bytes: room for a tree that shrinks when it is written anew.
   static var treeLimit: Int { 2 * Int(PlacementRequest.maximumDeviceTreeSize) }
 
-  private static func decompress(
-    _ bytes: RawSpan, as compression: Compression, _ name: String, limit: UInt64
+  private static func decompress<System>(
+    _ bytes: RawSpan, as compression: Compression, _ name: String, limit: UInt64,
+    _ reading: Reading<System>
   ) throws(BatonError) -> MappedFile {
+    var progress = Progress(
+      "decompressing", total: UInt64(bytes.byteCount), isQuiet: reading.isQuiet, reading.system)
+    defer { progress.end() }
     do throws(DecompressionError) {
-      return try MappedFile.decompressing(bytes, as: compression, limit: limit)
+      return try MappedFile.decompressing(bytes, as: compression, limit: limit) {
+        progress.update($0)
+      }
     } catch {
       throw .compressed(name, compression, error)
     }
@@ -111,13 +123,13 @@ struct KernelFile: ~Copyable {
   }
 
   /// A tree of a FIT image or a UKI, which may be compressed on its own.
-  private static func deviceTree(
-    _ bytes: RawSpan, _ path: String
+  private static func deviceTree<System>(
+    _ bytes: RawSpan, _ path: String, _ reading: Reading<System>
   ) throws(BatonError) -> [UInt8] {
     let limit = treeLimit
     if let compression = Compression(FileFormat(recognizing: bytes)) {
       let file = try decompress(
-        bytes, as: compression, path + ": device tree", limit: UInt64(limit))
+        bytes, as: compression, path + ": device tree", limit: UInt64(limit), reading)
       return file.withBytes { $0.bytes(in: 0..<$0.byteCount) }
     }
     guard bytes.byteCount <= limit else {
@@ -136,7 +148,9 @@ struct KernelFileParts {
   private(set) var deviceTree: Range<Int>?
   private(set) var warnings: [String] = []
 
-  init(_ file: RawSpan, path: String, _ reading: KernelFile.Reading) throws(BatonError) {
+  init<System>(
+    _ file: RawSpan, path: String, _ reading: KernelFile.Reading<System>
+  ) throws(BatonError) {
     name = path
     kernel = 0..<file.byteCount
     let format = FileFormat(recognizing: file)
@@ -158,8 +172,8 @@ struct KernelFileParts {
     name += ": payload"
   }
 
-  private mutating func takeFIT(
-    _ file: RawSpan, _ path: String, _ reading: KernelFile.Reading
+  private mutating func takeFIT<System>(
+    _ file: RawSpan, _ path: String, _ reading: KernelFile.Reading<System>
   ) throws(BatonError) {
     do throws(FITError) {
       let image = try FITImage(

@@ -22,7 +22,8 @@ extension LoadCommand {
       } else if invocation.initrds.isEmpty {
         try loadCrashKernel(file, header, initrd: own)
       } else {
-        let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)
+        let joined = try JoinedInitrd.map(
+          first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
         try joined.withBytes { bytes throws(BatonError) in
           try loadCrashKernel(file, header, initrd: bytes)
         }

@@ -69,7 +69,8 @@ struct LoadCommand<System: LinuxSystem> {
       } else if invocation.initrds.isEmpty {
         try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
       } else {
-        let joined = try JoinedInitrd.map(first: own, paths: invocation.initrds, system)
+        let joined = try JoinedInitrd.map(
+          first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
         try joined.withBytes { bytes throws(BatonError) in
           try load(kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason)
         }
@@ -244,7 +245,7 @@ struct LoadCommand<System: LinuxSystem> {
     let reading = KernelFile.Reading(
       configuration: invocation.configuration,
       limit: (system.availableMemory ?? Self.unknownMemory) / 2,
-      digestImplementation: digestImplementation)
+      digestImplementation: digestImplementation, isQuiet: invocation.isQuiet, system: system)
     do throws(BatonError) {
       return try KernelFile(try mapImage(imagePath), path: imagePath, reading)
     } catch {
@@ -274,6 +275,6 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   func map(_ path: String) throws(BatonError) -> MappedFile {
-    do throws(Errno) { return try system.map(path) } catch { throw .file(path, error) }
+    try system.map(path, isQuiet: invocation.isQuiet)
   }
 }

@@ -8,7 +8,7 @@ import LinuxHost
 struct Progress<System: LinuxSystem> {
   private let system: System
   private let work: String
-  private let total: UInt64
+  private var total: UInt64
   private let isShown: Bool
   private let started: UInt64
   private var lastShown: UInt64?
@@ -19,8 +19,8 @@ struct Progress<System: LinuxSystem> {
 
   /// - Parameters:
   ///   - work: what is done: "digesting".
-  ///   - total: in bytes.
-  init(_ work: String, total: UInt64, isQuiet: Bool, _ system: System) {
+  ///   - total: in bytes; 0 where the first update tells.
+  init(_ work: String, total: UInt64 = 0, isQuiet: Bool, _ system: System) {
     self.system = system
     self.work = work
     self.total = total
@@ -28,17 +28,19 @@ struct Progress<System: LinuxSystem> {
     started = isShown ? system.milliseconds : 0
   }
 
-  /// So many bytes are done, from the first on.
-  mutating func update(_ done: UInt64) {
+  /// So many bytes are done, from the first on, of `total`, or of as many as were said before.
+  mutating func update(_ done: UInt64, of total: UInt64? = nil) {
     guard isShown else { return }
+    if let total { self.total = total }
     let now = system.milliseconds
     let elapsed = now &- started
     guard elapsed >= Self.patience, now &- (lastShown ?? 0) >= Self.interval else { return }
     lastShown = now
-    var line = "baton: " + work + ": " + String(done >> 20) + " of " + String(total >> 20) + " MiB"
-    if done > 0, done < total {
+    var line = "baton: " + work + ": " + String(done >> 20) + " of "
+    line += String(self.total >> 20) + " MiB"
+    if done > 0, done < self.total {
       // At the pace so far, in seconds, rounded up.
-      let left = elapsed.multipliedReportingOverflow(by: (total - done) >> 10)
+      let left = elapsed.multipliedReportingOverflow(by: (self.total - done) >> 10)
       if !left.overflow, done >> 10 > 0 {
         line += ", " + String((left.partialValue / (done >> 10) + 999) / 1000) + " s left"
       }
@@ -61,5 +63,18 @@ struct Progress<System: LinuxSystem> {
   /// Back to the line's beginning, and what is left of the last one erased (ECMA-48, EL).
   private func show(_ line: String) {
     system.write("\r" + line + "\u{1b}[K", to: .standardError)
+  }
+}
+
+extension LinuxSystem {
+  /// The file at `path`, mapped, with progress where somebody waits for it.
+  func map(_ path: String, isQuiet: Bool) throws(BatonError) -> MappedFile {
+    var progress = Progress("reading", isQuiet: isQuiet, self)
+    defer { progress.end() }
+    do throws(Errno) {
+      return try map(path) { progress.update($0, of: $1) }
+    } catch {
+      throw .file(path, error)
+    }
   }
 }

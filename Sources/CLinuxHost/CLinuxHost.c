@@ -68,26 +68,38 @@ int64_t linux_regular_file_size(int descriptor) {
     return status.st_size;
 }
 
-long linux_map(int descriptor, size_t size, int reserve, void **address) {
-    // A file is populated at once: a page fault for each page of a kernel image costs more than its digest.
-    int flags = MAP_PRIVATE | (descriptor < 0 ? MAP_ANONYMOUS : MAP_POPULATE);
-    if (!reserve) flags |= MAP_NORESERVE;
-    int protection = PROT_READ | (descriptor < 0 ? PROT_WRITE : 0);
-    void *mapped = mmap(NULL, size, protection, flags, descriptor, 0);
-    if (mapped == MAP_FAILED && errno == ENODEV && descriptor >= 0) {
-        // What the kernel shows as a file without being able to map it: read into memory.
-        mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        for (size_t filled = 0; mapped != MAP_FAILED && filled < size;) {
-            long count = linux_read(descriptor, (char *)mapped + filled, size - filled);
-            if (count <= 0) {
-                munmap(mapped, size);
-                return count < 0 ? count : -EIO;
-            }
-            filled += (size_t)count;
-        }
-    }
+long linux_map_memory(size_t size, int reserve, void **address) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE);
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (mapped == MAP_FAILED) return -errno;
     *address = mapped;
+    return 0;
+}
+
+long linux_map_file(int descriptor, size_t size, void **address, int *is_mapped) {
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    *is_mapped = mapped != MAP_FAILED;
+    if (mapped != MAP_FAILED) {
+        *address = mapped;
+        return 0;
+    }
+    // What the kernel shows as a file without being able to map it.
+    return errno == ENODEV ? linux_map_memory(size, 1, address) : -errno;
+}
+
+long linux_fill_file(int descriptor, void *address, size_t offset, size_t size, int is_mapped) {
+    char *target = (char *)address + offset;
+    if (is_mapped) {
+        // The same once more, populated: a page fault for each page of a kernel image costs more than its
+        // digest. What is mapped already stays where that fails.
+        int flags = MAP_PRIVATE | MAP_FIXED | MAP_POPULATE;
+        return mmap(target, size, PROT_READ, flags, descriptor, (off_t)offset) == MAP_FAILED ? -errno : 0;
+    }
+    for (size_t filled = 0; filled < size;) {
+        long count = linux_read(descriptor, target + filled, size - filled);
+        if (count <= 0) return count < 0 ? count : -EIO;
+        filled += (size_t)count;
+    }
     return 0;
 }
 

@@ -26,8 +26,10 @@ public protocol LinuxSystem {
   /// - Throws: what open(2) or read(2) say.
   func read(_ path: String, limit: Int) throws(Errno) -> [UInt8]
 
-  /// A file of any size, mapped. See `MappedFile.init(path:)`.
-  func map(_ path: String) throws(Errno) -> MappedFile
+  /// A file of any size, mapped. See `MappedFile.init(path:progress:)`.
+  func map(
+    _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
+  ) throws(Errno) -> MappedFile
 
   /// Puts a file with this content at `path`, whole or not at all, even if power fails; makes the
   /// folders that it lies in.

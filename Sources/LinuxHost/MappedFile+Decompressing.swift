@@ -7,53 +7,26 @@ extension MappedFile {
   /// appends it (scripts/Makefile.lib, size_append); anything else there is an error.
   ///
   /// The content goes into a mapping of its own, of which only what it fills is ever memory.
-  /// Besides, zlib takes 40 KiB, zstd 160 KiB, and liblzma a dictionary: at most `limit`.
+  /// Besides, zlib takes 40 KiB, zstd 222 KiB, and liblzma a dictionary: at most `limit`.
   ///
-  /// - Parameter limit: the most bytes that may result.
+  /// - Parameters:
+  ///   - limit: the most bytes that may result.
+  ///   - progress: called with the bytes that were read so far, as the work goes on.
   public static func decompressing(
-    _ compressed: RawSpan, as compression: Compression, limit: UInt64
+    _ compressed: RawSpan, as compression: Compression, limit: UInt64,
+    progress: (UInt64) -> Void = { _ in }
   ) throws(DecompressionError) -> MappedFile {
-    switch compression {
-    case .gzip: try decompressing(gzip: compressed, limit: limit)
-    case .zstd:
-      try unsafe decompressing(compressed, limit: limit) { source, target, produced, unread in
-        // Sound, here and below: both ranges are as long as is said, and apart.
-        unsafe linux_unzstd(
-          source.baseAddress, source.count, target.baseAddress, target.count, &produced, &unread)
-      }
-    case .xz, .lzma:
-      try unsafe decompressing(compressed, limit: limit) { source, target, produced, unread in
-        unsafe linux_unlzma(
-          source.baseAddress, source.count, target.baseAddress, target.count,
-          compression == .lzma ? 1 : 0, limit, &produced, &unread)
-      }
+    if compression == .gzip {
+      return try decompressing(gzip: compressed, limit: limit, progress)
     }
-  }
-
-  /// By a decoder that finds the content's size only by decoding.
-  private static func decompressing(
-    _ compressed: RawSpan, limit: UInt64,
-    by decode: (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer, inout Int, inout Int) ->
-      Int32
-  ) throws(DecompressionError) -> MappedFile {
-    let room = Int(clamping: limit)
     var result: MappedFile
-    do throws(Errno) { result = try MappedFile(reserving: room) } catch { throw .noMemory }
-    let target = unsafe UnsafeMutableRawBufferPointer(start: result.address, count: room)
-    var produced = 0
-    var unread = 0
-    let status = unsafe compressed.withUnsafeBytes {
-      unsafe decode($0, target, &produced, &unread)
+    do throws(Errno) { result = try MappedFile(reserving: Int(clamping: limit)) } catch {
+      throw .noMemory
     }
-    switch Int(status) {
-    case LINUX_DECOMPRESSED: break
-    case LINUX_DECOMPRESS_TRUNCATED: throw .truncated
-    case LINUX_DECOMPRESS_TOO_LARGE: throw .largerThan(limit: limit)
-    case LINUX_DECOMPRESS_UNSUPPORTED: throw .unsupported
-    case LINUX_DECOMPRESS_NO_MEMORY: throw .noMemory
-    default: throw .damaged
-    }
+    let (consumed, produced) = try decode(
+      compressed, as: compression, into: result, limit: limit, progress)
     guard produced > 0 else { throw .empty }
+    let unread = compressed.byteCount - consumed
     guard unread == 0 || unread == 4 && lastWord(of: compressed) == UInt32(exactly: produced)
     else { throw .appended(size: unread) }
     result.trim(to: produced)
@@ -63,7 +36,7 @@ extension MappedFile {
   /// One gzip member. Its trailer says how large the content is (modulo 2^32, more than a kernel
   /// can have): memory of just this size is mapped, and content of any other size is an error.
   private static func decompressing(
-    gzip compressed: RawSpan, limit: UInt64
+    gzip compressed: RawSpan, limit: UInt64, _ progress: (UInt64) -> Void
   ) throws(DecompressionError) -> MappedFile {
     let count = compressed.byteCount
     // A header of 10 bytes and a trailer of 8, with the shortest data between them.
@@ -74,15 +47,57 @@ extension MappedFile {
     guard size <= limit else { throw .tooLarge(size: size, limit: limit) }
     let result: MappedFile
     do throws(Errno) { result = try MappedFile(zeroes: Int(size)) } catch { throw .noMemory }
-    let target = unsafe result.address
-    // Sound: both ranges are as long as is said, and apart.
-    let status = unsafe compressed.withUnsafeBytes {
-      unsafe linux_gunzip($0.baseAddress, $0.count, target, Int(size))
+    _ = try decode(compressed, as: .gzip, into: result, limit: limit, progress)
+    return result
+  }
+
+  /// In bytes of what is read: how much is decoded between two reports of progress.
+  private static var step: Int { 256 << 10 }
+
+  /// Fills `target`, as far as the content goes.
+  ///
+  /// - Returns: the bytes that were read, and those that were written.
+  private static func decode(
+    _ compressed: RawSpan, as compression: Compression, into target: borrowing MappedFile,
+    limit: UInt64, _ progress: (UInt64) -> Void
+  ) throws(DecompressionError) -> (consumed: Int, produced: Int) {
+    let room = target.byteCount
+    let start = unsafe target.address
+    var decoder = unsafe linux_decoder()
+    // Sound: both ranges are as long as the decoder is told, apart, and there for the closure.
+    let status = unsafe compressed.withUnsafeBytes { source in
+      unsafe decoder.source = source.baseAddress
+      unsafe decoder.source_size = source.count
+      unsafe decoder.target = start
+      unsafe decoder.target_size = room
+      var status: Int32
+      switch compression {
+      case .gzip: status = unsafe linux_gunzip_begin(&decoder)
+      case .zstd: status = unsafe linux_unzstd_begin(&decoder)
+      case .xz: status = unsafe linux_unlzma_begin(&decoder, 0, limit)
+      case .lzma: status = unsafe linux_unlzma_begin(&decoder, 1, limit)
+      }
+      while Int(status) == LINUX_DECOMPRESSING {
+        switch compression {
+        case .gzip: status = unsafe linux_gunzip(&decoder, step)
+        case .zstd: status = unsafe linux_unzstd(&decoder, step)
+        case .xz, .lzma: status = unsafe linux_unlzma(&decoder, step)
+        }
+        progress(UInt64(unsafe decoder.consumed))
+      }
+      switch compression {
+      case .gzip: unsafe linux_gunzip_end(&decoder)
+      case .zstd: unsafe linux_unzstd_end(&decoder)
+      case .xz, .lzma: unsafe linux_unlzma_end(&decoder)
+      }
+      return status
     }
     switch Int(status) {
-    case LINUX_DECOMPRESSED: return result
+    case LINUX_DECOMPRESSED: return unsafe (decoder.consumed, decoder.produced)
     case LINUX_DECOMPRESS_TRUNCATED: throw .truncated
     case LINUX_DECOMPRESS_WRONG_SIZE: throw .wrongSize
+    case LINUX_DECOMPRESS_TOO_LARGE: throw .largerThan(limit: limit)
+    case LINUX_DECOMPRESS_UNSUPPORTED: throw .unsupported
     case LINUX_DECOMPRESS_NO_MEMORY: throw .noMemory
     default: throw .damaged
     }

@@ -6,19 +6,46 @@ public struct MappedFile: ~Copyable {
   let address: UnsafeMutableRawPointer
   public private(set) var byteCount: Int
 
-  /// Maps the regular file at `path`.
+  /// Maps the regular file at `path`, all of it present.
   ///
-  /// - Throws: `Errno`: what open(2), fstat(2) or mmap(2) say; `.isDirectory`; `.invalidArgument`
-  ///   for an empty file and for what is no regular file.
-  public init(path: String) throws(Errno) {
+  /// - Parameter progress: called with the bytes that are present so far, and with all of them, as
+  ///   the work goes on.
+  /// - Throws: `Errno`: what open(2), fstat(2), mmap(2) or read(2) say; `.isDirectory`;
+  ///   `.invalidArgument` for an empty file and for what is no regular file.
+  public init(
+    path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
+  ) throws(Errno) {
     // Sound: the C string lives for the call.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
     guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
     defer { linux_close(descriptor) }
     let size = linux_regular_file_size(descriptor)
     guard size >= 0 else { throw Errno(failure: Int(size)) }
-    try self.init(descriptor: descriptor, size: Int(size))
+    guard size > 0 else { throw .invalidArgument }
+    // Sound: the call writes the address of a mapping of `size` bytes, or nothing.
+    var mapped: UnsafeMutableRawPointer?
+    var isMapped: Int32 = 0
+    let status = unsafe linux_map_file(descriptor, Int(size), &mapped, &isMapped)
+    guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
+    let total = Int(size)
+    var present = 0
+    while present < total {
+      let count = min(total - present, Self.readingStep)
+      // Sound, here and below: the range lies in the mapping, which nobody else knows yet.
+      let status = unsafe linux_fill_file(descriptor, mapped, present, count, isMapped)
+      guard status == 0 else {
+        unsafe linux_unmap(mapped, total)
+        throw Errno(failure: status)
+      }
+      present += count
+      progress(UInt64(present), UInt64(total))
+    }
+    unsafe address = mapped
+    byteCount = total
   }
+
+  /// In bytes, of whole pages: how much is read between two reports of progress.
+  private static var readingStep: Int { 4 << 20 }
 
   /// Memory with these bytes, for what is no file.
   ///
@@ -35,19 +62,19 @@ public struct MappedFile: ~Copyable {
   ///
   /// - Throws: `Errno.noMemory`, and `.invalidArgument` for no bytes.
   public init(zeroes count: Int) throws(Errno) {
-    try self.init(descriptor: -1, size: count)
+    try self.init(memory: count)
   }
 
   /// Room for so many bytes, of which those that are never touched take no memory.
   init(reserving count: Int) throws(Errno) {
-    try self.init(descriptor: -1, size: count, reserves: false)
+    try self.init(memory: count, reserves: false)
   }
 
-  private init(descriptor: Int32, size: Int, reserves: Bool = true) throws(Errno) {
+  private init(memory size: Int, reserves: Bool = true) throws(Errno) {
     guard size > 0 else { throw .invalidArgument }
     // Sound: the call writes the address of a mapping of `size` bytes, or nothing.
     var mapped: UnsafeMutableRawPointer?
-    let status = unsafe linux_map(descriptor, size, reserves ? 1 : 0, &mapped)
+    let status = unsafe linux_map_memory(size, reserves ? 1 : 0, &mapped)
     guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
     unsafe address = mapped
     byteCount = size

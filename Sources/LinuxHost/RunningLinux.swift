@@ -34,8 +34,10 @@ public struct RunningLinux: LinuxSystem {
     return content
   }
 
-  public func map(_ path: String) throws(Errno) -> MappedFile {
-    try MappedFile(path: path)
+  public func map(
+    _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
+  ) throws(Errno) -> MappedFile {
+    try MappedFile(path: path, progress: progress)
   }
 
   public func replace(_ path: String, with content: [UInt8]) throws(Errno) {

@@ -10,15 +10,7 @@ import Testing
 
   private static func machine() throws -> FakeLinux {
     let linux = try FakeLinux.machine()
-    var tree = DeviceTree()
-    let chosen = tree.addNode("chosen", under: tree.root)
-    tree.setProperty("bootargs", of: chosen, to: .init("quiet"))
-    tree.setProperty("linux,uefi-system-table", of: chosen, to: .init(0xbfff_0018 as UInt64))
-    tree.setProperty("linux,uefi-mmap-start", of: chosen, to: .init(0x4800_0018 as UInt64))
-    tree.setProperty("linux,uefi-mmap-size", of: chosen, to: .init(0x900 as UInt32))
-    tree.setProperty("linux,uefi-mmap-desc-size", of: chosen, to: .init(0x30 as UInt32))
-    tree.setProperty("linux,uefi-mmap-desc-ver", of: chosen, to: .init(1 as UInt32))
-    linux.files["/sys/firmware/fdt"] = try tree.serialized()
+    linux.files["/sys/firmware/fdt"] = try FakeLinux.bootLoadersTree()
     linux.files[folder + "FACP"] = ACPITables.firmware(1)
     linux.files[folder + "SPCR"] = ACPITables.console(3, 0x900_0000)
     linux.files[folder + "APIC"] = ACPITables.controllers([

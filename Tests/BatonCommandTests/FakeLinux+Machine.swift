@@ -92,6 +92,19 @@ extension FakeLinux {
     do { return try tree.serialized() } catch { return [] }
   }
 
+  /// What UEFI's stub leaves where ACPI describes the machine.
+  static func bootLoadersTree() throws -> [UInt8] {
+    var tree = DeviceTree()
+    let chosen = tree.addNode("chosen", under: tree.root)
+    tree.setProperty("bootargs", of: chosen, to: .init("quiet"))
+    tree.setProperty("linux,uefi-system-table", of: chosen, to: .init(0xbfff_0018 as UInt64))
+    tree.setProperty("linux,uefi-mmap-start", of: chosen, to: .init(0x4800_0018 as UInt64))
+    tree.setProperty("linux,uefi-mmap-size", of: chosen, to: .init(0x900 as UInt32))
+    tree.setProperty("linux,uefi-mmap-desc-size", of: chosen, to: .init(0x30 as UInt32))
+    tree.setProperty("linux,uefi-mmap-desc-ver", of: chosen, to: .init(1 as UInt32))
+    return try tree.serialized()
+  }
+
   /// The running kernel's tree, its leftovers included.
   static func tree(console: UInt64 = 0x900_0000, size: UInt64 = 0x1000) -> DeviceTree {
     var tree = DeviceTree()

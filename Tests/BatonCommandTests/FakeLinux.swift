@@ -40,6 +40,13 @@ final class FakeLinux: LinuxSystem {
   var hasSHA256Instructions = false
   var has52BitAddresses = false
 
+  /// Which of the calls that may fail does, counted from 0, and how; nil: none.
+  var failingCall: (index: Int, error: Errno)?
+  /// The calls that may fail, so far.
+  private(set) var callCount = 0
+  /// What the normal slot holds: the effect that filled it.
+  private(set) var normalSlot: Effect?
+
   /// Called where `reboot(2)` has its effect.
   var onReboot: (FakeLinux) -> Void = { _ in }
   /// Called where `kexec_load(2)` has its effect.
@@ -57,7 +64,21 @@ final class FakeLinux: LinuxSystem {
   var clockStep: UInt64 = 1
   private var clock: UInt64 = 0
 
+  /// Another machine in the same state, that nothing was asked of yet.
+  func copy() -> FakeLinux {
+    let copy = FakeLinux()
+    copy.files = files
+    copy.normalSlot = normalSlot
+    return copy
+  }
+
+  private func countCall() throws(Errno) {
+    defer { callCount += 1 }
+    if let failingCall, failingCall.index == callCount { throw failingCall.error }
+  }
+
   func read(_ path: String) throws(Errno) -> [UInt8] {
+    try countCall()
     if let failure = fileFailures[path] { throw failure }
     guard let content = files[path] else { throw .noSuchFile }
     return content
@@ -67,16 +88,24 @@ final class FakeLinux: LinuxSystem {
     Array(try read(path).prefix(limit))
   }
 
-  func map(_ path: String) throws(Errno) -> MappedFile {
-    try MappedFile(copying: try read(path))
+  func map(
+    _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
+  ) throws(Errno) -> MappedFile {
+    let content = try read(path)
+    let total = UInt64(content.count)
+    for done in stride(from: 1 << 20, to: total, by: 1 << 20) { progress(done, total) }
+    progress(total, total)
+    return try MappedFile(copying: content)
   }
 
   func replace(_ path: String, with content: [UInt8]) throws(Errno) {
+    try countCall()
     if let failure = fileFailures[path] ?? replaceFailures[path] { throw failure }
     files[path] = content
   }
 
   func remove(_ path: String) throws(Errno) {
+    try countCall()
     guard files.removeValue(forKey: path) != nil else { throw .noSuchFile }
   }
 
@@ -112,12 +141,14 @@ final class FakeLinux: LinuxSystem {
         Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
     }
     onKexecLoad(self)
+    try countCall()
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
     if let kexecLoadFailure { throw kexecLoadFailure }
     // A crash image is freed before a new one is looked at.
     if slot == .crash { setLoaded(.crash, false) }
     if !copies.isEmpty, let failure = slotFailures[slot] { throw failure }
     setLoaded(slot, !copies.isEmpty)
+    if slot == .normal { normalSlot = copies.isEmpty ? nil : effects.last }
   }
 
   func setLoaded(_ slot: KexecSlot, _ isLoaded: Bool) {
@@ -128,17 +159,20 @@ final class FakeLinux: LinuxSystem {
   func kexecFileLoad(
     kernel: String, initrd: String?, commandLine: [UInt8]
   ) throws(Errno) {
+    try countCall()
     effects.append(
       .kexecFileLoad(
         kernel: kernel, initrd: initrd, commandLine: String(decoding: commandLine, as: UTF8.self)))
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
     setLoaded(.normal, true)
+    normalSlot = effects.last
   }
 
   func kexecFileUnload() throws(Errno) {
     effects.append(.kexecFileUnload)
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
     setLoaded(.normal, false)
+    normalSlot = nil
   }
 
   func sync() {
@@ -162,6 +196,7 @@ final class FakeLinux: LinuxSystem {
   }
 
   func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+    try countCall()
     if let randomFailure { throw randomFailure }
     return (0..<count).map { UInt8(truncatingIfNeeded: $0 + 1) }
   }

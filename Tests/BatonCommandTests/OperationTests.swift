@@ -1,4 +1,5 @@
 import LinuxHost
+import TestSupport
 import Testing
 
 @testable import BatonCommand
@@ -18,11 +19,32 @@ import Testing
     large(linux)
     #expect(Baton.run(Self.load, system: linux) == .success)
     let lines = linux.complaints.split(separator: "\r")
+    #expect(lines.contains { $0.hasPrefix("baton: reading: 20 of 40 MiB, 4 s left") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("baton: digesting: 20 of 40 MiB, 5 s left") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("baton: loading: 40 MiB") })
     // Nothing of it stays.
     #expect(linux.complaints.hasSuffix("\r\u{1b}[K"))
     #expect(!linux.complaints.contains("\n"))
+  }
+
+  @Test(arguments: ["gzip -1", "zstd -1", "xz -0", "xz --format=lzma -0"])
+  func `Decompressing shows how far it is, too`(program: String) throws {
+    let linux = try FakeLinux.machine()
+    var generator = SeededGenerator(seed: 0xdec)
+    // What cannot be compressed, within the image_size of the header.
+    let random = (0..<1_900_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    let image = FakeLinux.kernelImage + random
+    linux.files["/boot/Image"] = try HostTool.compress(image, by: program)
+    linux.isErrorTerminal = true
+    linux.clockStep = 200
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success, "\(linux.complaints)")
+    let lines = linux.complaints.split(separator: "\r")
+    #expect(
+      lines.contains {
+        $0.wholeMatch(of: /baton: decompressing: [01] of 1 MiB, [1-9] s left\u{1b}\[K/) != nil
+      }, "\(lines)")
+    guard case .kexecLoad(_, _, let segments) = try #require(linux.effects.first) else { return }
+    #expect(segments.contains { $0.bytes == image })
   }
 
   @Test(arguments: [(true, ["-q"]), (true, ["--quiet"]), (false, [])])

@@ -10,6 +10,7 @@ import Testing
     let status: BatonCommand.ExitStatus
     /// What the sentence must name.
     let naming: String
+    var action = "-l"
     let spoil: @Sendable (FakeLinux) -> Void
   }
 
@@ -83,6 +84,12 @@ import Testing
       testDescription: "no loads left", status: .notPermitted, naming: "kexec_load_limit_reboot"
     ) {
       $0.files["/proc/sys/kernel/kexec_load_limit_reboot"] = Array("0\n".utf8)
+    },
+    Refusal(
+      testDescription: "no loads left for a crash kernel", status: .notPermitted,
+      naming: "kexec_load_limit_panic", action: "-p"
+    ) {
+      $0.files["/proc/sys/kernel/kexec_load_limit_panic"] = Array("0\n".utf8)
     },
     Refusal(testDescription: "too little memory", status: .noRoom, naming: "64 KiB are available") {
       $0.files["/proc/meminfo"] = Array(
@@ -173,7 +180,7 @@ import Testing
   func `A load that cannot be is refused before the slot is touched`(refusal: Refusal) throws {
     let linux = try FakeLinux.machine()
     refusal.spoil(linux)
-    let status = Baton.run(["-l", "/boot/Image"] + refusal.options, system: linux)
+    let status = Baton.run([refusal.action, "/boot/Image"] + refusal.options, system: linux)
     #expect(status == refusal.status)
     #expect(linux.effects.isEmpty)
     #expect(linux.complaints.contains(refusal.naming), "\(linux.complaints)")

@@ -51,6 +51,19 @@ import Testing
     #expect(linux.complaints.contains("kexec_load_disabled"))
   }
 
+  @Test(arguments: [(["-u"], "reboot"), (["-p", "-u"], "panic")])
+  func `Unloading is refused where the slot's own limit is used up`(
+    arguments: [String], limit: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/proc/sys/kernel/kexec_load_limit_reboot"] = Array("1\n".utf8)
+    linux.files["/proc/sys/kernel/kexec_load_limit_panic"] = Array("1\n".utf8)
+    linux.files["/proc/sys/kernel/kexec_load_limit_" + limit] = Array("0\n".utf8)
+    #expect(Baton.run(arguments, system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("kexec_load_limit_" + limit))
+  }
+
   @Test func `A kernel that is locked down unloads by the one call that it takes`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/security/lockdown"] = Array("none integrity [confidentiality]\n".utf8)

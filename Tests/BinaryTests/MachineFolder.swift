@@ -105,8 +105,10 @@ final class FolderLinux: LinuxSystem {
     try real.read(folder.url.path + path, limit: limit)
   }
 
-  func map(_ path: String) throws(Errno) -> MappedFile {
-    try real.map(folder.url.path + path)
+  func map(
+    _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
+  ) throws(Errno) -> MappedFile {
+    try real.map(folder.url.path + path, progress: progress)
   }
 
   func replace(_ path: String, with content: [UInt8]) throws(Errno) { throw .permissionDenied }

@@ -9,12 +9,19 @@ import Testing
 
   @Test func `A file is mapped byte for byte`() throws {
     try inDirectory { directory in
-      let content = (0..<100_001).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+      // More than what is read at once, and no whole pages.
+      let content = (0..<(9 << 20) + 1).map { UInt8(truncatingIfNeeded: ($0 &* 7) ^ ($0 >> 12)) }
       let path = directory + "/file"
       try Data(content).write(to: URL(fileURLWithPath: path))
-      let file = try linux.map(path)
+      var reports: [UInt64] = []
+      let file = try linux.map(path) { done, total in
+        reports.append(done)
+        #expect(total == UInt64(content.count))
+      }
+      #expect(reports == [4 << 20, 8 << 20, (9 << 20) + 1])
       #expect(file.byteCount == content.count)
-      #expect(file.withBytes { bytes in bytes.byteOffsets.map { byte(bytes, $0) } } == content)
+      #expect(
+        file.withBytes { bytes in bytes.byteOffsets.allSatisfy { byte(bytes, $0) == content[$0] } })
     }
   }
 
@@ -164,7 +171,7 @@ import Testing
 
   private func refusal(mapping path: String) -> Errno? {
     do throws(Errno) {
-      _ = try linux.map(path).byteCount
+      _ = try linux.map(path) { _, _ in }.byteCount
       return nil
     } catch {
       return error

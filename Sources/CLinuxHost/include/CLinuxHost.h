@@ -28,13 +28,19 @@ void linux_close(int descriptor);
 // Size of a regular file; -EISDIR, -EINVAL for what is none.
 int64_t linux_regular_file_size(int descriptor);
 
-// Maps a file (descriptor ≥ 0) or zeroed memory (-1), private. A file's pages are present on return.
-// Without `reserve`, memory that is never touched is not counted.
-long linux_map(int descriptor, size_t size, int reserve, void **address);
+// Zeroed memory of this process. Without `reserve`, memory that is never touched is not counted.
+long linux_map_memory(size_t size, int reserve, void **address);
+// Room for a file's content, private, which linux_fill_file fills range by range, from the first on.
+// `is_mapped`: whether that maps the file's own pages; what cannot be mapped is read.
+long linux_map_file(int descriptor, size_t size, void **address, int *is_mapped);
+// Makes the bytes at `offset`, a multiple of the page size, present.
+long linux_fill_file(int descriptor, void *address, size_t offset, size_t size, int is_mapped);
 void linux_unmap(void *address, size_t size);
 
 enum {
     LINUX_DECOMPRESSED,
+    // There is more to read: the next step goes on.
+    LINUX_DECOMPRESSING,
     LINUX_DECOMPRESS_TRUNCATED,
     LINUX_DECOMPRESS_DAMAGED,
     // gzip: more or less content than room, or something behind the member.
@@ -44,16 +50,34 @@ enum {
     LINUX_DECOMPRESS_UNSUPPORTED,
     LINUX_DECOMPRESS_NO_MEMORY,
 };
-// Decompresses one gzip member whose content has exactly target_size bytes, by zlib.
-int linux_gunzip(const void *source, size_t source_size, void *target, size_t target_size);
-// Decompress one zstd frame, by libzstd, or one .xz stream or (is_alone) .lzma file, by liblzma, whose
-// dictionary takes at most memory_limit bytes. `unread` is what stands behind it.
-int linux_unzstd(
-    const void *source, size_t source_size, void *target, size_t target_size, size_t *produced,
-    size_t *unread);
-int linux_unlzma(
-    const void *source, size_t source_size, void *target, size_t target_size, int is_alone,
-    uint64_t memory_limit, size_t *produced, size_t *unread);
+// A compressed file that is there as a whole, decompressed in steps, so that somebody can be told how
+// far that is.
+struct linux_decoder {
+    const void *source;
+    size_t source_size;
+    void *target;
+    size_t target_size;
+    // Bytes of the source that were read, and of the target that are right, so far.
+    size_t consumed;
+    size_t produced;
+    // The library's own.
+    void *state;
+};
+// Each takes the decoder with source and target set, the rest zero. Whatever begin returns, end frees
+// what it took; a step reads at most `input` more bytes, more than 0.
+//
+// One gzip member, by zlib, whose content has exactly target_size bytes.
+int linux_gunzip_begin(struct linux_decoder *decoder);
+int linux_gunzip(struct linux_decoder *decoder, size_t input);
+void linux_gunzip_end(struct linux_decoder *decoder);
+// One zstd frame, by libzstd.
+int linux_unzstd_begin(struct linux_decoder *decoder);
+int linux_unzstd(struct linux_decoder *decoder, size_t input);
+void linux_unzstd_end(struct linux_decoder *decoder);
+// One .xz stream or (is_alone) .lzma file, by liblzma, with a dictionary of at most memory_limit bytes.
+int linux_unlzma_begin(struct linux_decoder *decoder, int is_alone, uint64_t memory_limit);
+int linux_unlzma(struct linux_decoder *decoder, size_t input);
+void linux_unlzma_end(struct linux_decoder *decoder);
 
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
