@@ -124,6 +124,7 @@ public enum Baton {
           json.member("kernel", record?.string("kernel"))
           json.member("verification", record?.string("verification"))
           json.member("via", record?.string("via"))
+          json.member("reason", record?.string("reason"))
           json.member("crashKernelLoaded", crash == .dumpKernel)
           json.member("crashKernel", crashRecord?.string("kernel"))
           json.member("crashKernelVerification", crashRecord?.string("verification"))
@@ -139,6 +140,7 @@ public enum Baton {
       normal +=
         record.isStaged && crash == .empty
         ? ", but unloaded from the crashkernel region since: load it again" : ": baton -e starts it"
+      if let reason = record.string("reason") { normal += "\nwhy this way: " + reason }
     } else if isLoaded {
       normal = "loaded, but not by this boot's baton -l: baton -e starts it"
     }

@@ -228,7 +228,7 @@ extension LoadCommand {
     removeStaged()
     note(
       LoadRecord.json(
-        of: nil, route: .file, invocation: invocation, image: imagePath,
+        of: nil, by: choice, invocation: invocation, image: imagePath,
         commandLine: commandLine, system))
   }
 }

@@ -154,7 +154,7 @@ struct LoadCommand<System: LinuxSystem> {
     }
     note(
       LoadRecord.json(
-        of: plan, route: choice.route, invocation: invocation, image: imagePath,
+        of: plan, by: choice, invocation: invocation, image: imagePath,
         commandLine: commandLine, system))
   }
 

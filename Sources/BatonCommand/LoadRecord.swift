@@ -16,14 +16,15 @@ enum LoadRecord {
 
   /// - Parameter plan: nil where the kernel made its own.
   static func json<System: LinuxSystem>(
-    of plan: HandoffPlan?, route: LoadRoute, invocation: Invocation, image: String,
+    of plan: HandoffPlan?, by choice: RouteChoice, invocation: Invocation, image: String,
     commandLine: [UInt8]?, _ system: System
   ) -> String {
     JSONText.object { json in
       json.member("bootId", KernelFlags.bootID(system))
       json.member("state", "loaded")
-      json.member("via", route.text)
-      json.member("crashSlot", route == .crashKernel ? staged : nil)
+      json.member("via", choice.route.text)
+      json.member("reason", choice.reason)
+      json.member("crashSlot", choice.route == .crashKernel ? staged : nil)
       json.member("planDigest", plan?.digestText)
       json.member("time", system.time)
       json.member("kernel", image)

@@ -175,6 +175,7 @@ import Testing
     #expect(
       linux.output == """
         next kernel: loaded: /boot/Image (via crashkernel, verifies everything): baton -e starts it
+        why this way: nothing is left to move
         crash kernel: not loaded: the next kernel is staged there, and a panic resets
 
         """)
