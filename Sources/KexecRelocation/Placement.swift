@@ -90,7 +90,7 @@ extension PlacementRequest {
   /// The kernel goes where the running one lies if it fits there: those pages are nearly the only
   /// ones that the running kernel's allocator never meets. `kexec_load(2)` takes its control pages one
   /// at a time and sets every page aside that is somebody's destination, so everything else lies
-  /// in the middle of the memory that the allocator holds together, away from where it begins.
+  /// where the allocator comes last.
   public func place() throws(PlacementError) -> Placement {
     guard deviceTreeSize <= PlacementRequest.maximumDeviceTreeSize else {
       throw .deviceTreeTooLarge(size: deviceTreeSize)
@@ -128,14 +128,14 @@ extension PlacementRequest {
     var free = free
     var headerRange: PhysicalRange?
     if coreHeaderSize > 0 {
-      guard let range = fromTheMiddle(free, size: coreHeaderSize, alignment: pageSize, bounds)
+      guard let range = outOfTheWay(free, size: coreHeaderSize, alignment: pageSize, [bounds])
       else { throw .noRoomForCoreHeader(size: coreHeaderSize) }
       free.subtract(outward(range))
       headerRange = range
     }
 
     guard
-      let control = fromTheMiddle(free, size: controlSize, alignment: controlAlignment, bounds)
+      let control = outOfTheWay(free, size: controlSize, alignment: controlAlignment, [bounds])
     else { throw .noRoomForStage(size: controlSize) }
     free.subtract(outward(control))
 
@@ -151,8 +151,8 @@ extension PlacementRequest {
 
   func placeDeviceTree(in free: PhysicalRangeSet) throws(PlacementError) -> PhysicalRange {
     guard
-      let tree = fromTheMiddle(
-        free, size: deviceTreeSize, alignment: PlacementRequest.deviceTreeAlignment, bounds)
+      let tree = outOfTheWay(
+        free, size: deviceTreeSize, alignment: PlacementRequest.deviceTreeAlignment, [bounds])
     else { throw .noRoomForDeviceTree(size: deviceTreeSize) }
     return tree
   }
@@ -170,7 +170,7 @@ extension PlacementRequest {
     }
     let fit =
       kernel.mayLieAnywhere
-      ? fromTheMiddle(free, size: size, alignment: kernel.alignment, bounds)
+      ? outOfTheWay(free, size: size, alignment: kernel.alignment, [bounds])
       : free.lowestFit(size: size, alignment: kernel.alignment, within: bounds)
     guard let fit else { throw .noRoomForKernel(size: kernel.memorySize) }
     return afterTextOffset(fit)
@@ -181,12 +181,7 @@ extension PlacementRequest {
   }
 
   func placeInitrd(in free: PhysicalRangeSet, kernel: PhysicalRange) -> PhysicalRange? {
-    for reachable in initrdWindows(kernel: kernel) {
-      if let fit = fromTheMiddle(free, size: initrdSize, alignment: pageSize, reachable) {
-        return fit
-      }
-    }
-    return nil
+    outOfTheWay(free, size: initrdSize, alignment: pageSize, initrdWindows(kernel: kernel))
   }
 
   /// Where the initrd of a kernel at this place may lie, the better one first.
@@ -205,54 +200,40 @@ extension PlacementRequest {
     return [above, below].compactMap { $0?.intersection(bounds) }
   }
 
-  /// The first fit upwards from the middle of the larger zone that is available in `bounds`, else
-  /// the first downwards from there; the lowest fit where everything is packed.
-  private func fromTheMiddle(
-    _ free: PhysicalRangeSet, size: UInt64, alignment: UInt64, _ bounds: PhysicalRange
+  /// The highest fit below 4 GiB in one of `windows`, else the highest in the first that has one;
+  /// the lowest where everything is packed.
+  ///
+  /// At 4 GiB Linux parts its zones (arm64: ZONE_DMA and ZONE_DMA32 below, ZONE_NORMAL above). It
+  /// hands each out from its lowest addresses on, and turns to the lower ones where the upper one
+  /// is used up: so the end of what lies below is what it comes to last, however much of the
+  /// memory is in use.
+  private func outOfTheWay(
+    _ free: PhysicalRangeSet, size: UInt64, alignment: UInt64, _ windows: [PhysicalRange]
   ) -> PhysicalRange? {
-    let candidates = free.intersection(bounds)
-    if isPacked { return candidates.lowestFit(size: size, alignment: alignment, within: bounds) }
-    guard let middle = candidates.middleOfLargerZone,
-      let upper = PhysicalRange(start: middle, end: bounds.end),
-      let lower = PhysicalRange(start: bounds.start, end: middle)
-    else { return nil }
-    return candidates.lowestFit(size: size, alignment: alignment, within: upper)
-      ?? candidates.highestFit(size: size, alignment: alignment, within: lower)
-      ?? candidates.lowestFit(size: size, alignment: alignment, within: bounds)
+    if !isPacked {
+      let lowerZones = PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(1 << 32))
+      for window in windows {
+        guard let part = window.intersection(lowerZones) else { continue }
+        if let fit = free.highestFit(size: size, alignment: alignment, within: part) { return fit }
+      }
+    }
+    for window in windows {
+      let fit =
+        isPacked
+        ? free.lowestFit(size: size, alignment: alignment, within: window)
+        : free.highestFit(size: size, alignment: alignment, within: window)
+      if let fit { return fit }
+    }
+    return nil
   }
 
   /// Without room for the stacks there is still a stage that works alone.
   private func placeStacks(in free: PhysicalRangeSet) -> PhysicalRange? {
     guard stacksSize > 0 else { return nil }
-    return fromTheMiddle(free, size: stacksSize, alignment: pageSize, bounds)
+    return outOfTheWay(free, size: stacksSize, alignment: pageSize, [bounds])
   }
 
   func outward(_ range: PhysicalRange) -> PhysicalRange {
     range.alignedOutward(to: pageSize) ?? range
-  }
-}
-
-extension PhysicalRangeSet {
-  /// The middle of what lies below 4 GiB or of what lies above, whichever is more; nil for an
-  /// empty set.
-  ///
-  /// There Linux parts its zones (arm64: ZONE_DMA and ZONE_DMA32 below, ZONE_NORMAL above), and
-  /// each is handed out from its lowest addresses on: the middle of all memory may be just where
-  /// the upper zone begins.
-  fileprivate var middleOfLargerZone: PhysicalAddress? {
-    let border = PhysicalAddress(1 << 32)
-    let below = intersection(PhysicalRange(PhysicalAddress(0), upTo: border))
-    let above = subtracting(below)
-    return below.size > above.size ? below.addressAtHalf : above.addressAtHalf
-  }
-
-  /// The address below which half of the set's bytes lie, or nil for an empty set.
-  private var addressAtHalf: PhysicalAddress? {
-    var remaining = size / 2
-    for range in ranges {
-      if remaining < range.size { return range.start + remaining }
-      remaining -= range.size
-    }
-    return nil
   }
 }

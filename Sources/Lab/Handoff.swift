@@ -44,6 +44,8 @@ public struct Handoff: Sendable {
   public var ballast = 0
   /// Bytes that the next kernel's Image is made longer by, which it then has memory for.
   public var kernelBallast = 0
+  /// Bytes that the first userland keeps in use, in whole MiB.
+  public var memoryInUse = 0
   /// Shell commands that the first kernel's userland executes before it loads, the second's once it is
   /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
   public var firstCommands = ""
@@ -127,7 +129,7 @@ public struct Handoff: Sendable {
     files.append(("lab/initrd", initrd))
     files += try modules(of: firstKernel)
     let image = try Userland.first(
-      busybox: busybox, files: files, commands: mounting + firstCommands, load: load,
+      busybox: busybox, files: files, commands: mounting + usingMemory + firstCommands, load: load,
       execute: execute)
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
@@ -153,6 +155,18 @@ public struct Handoff: Sendable {
 
   /// What mounts the disk, where the machine has one.
   private var mounting: String { machine.disk == nil ? "" : Userland.mountingDisk }
+
+  /// What fills a part of memory.
+  private var usingMemory: String {
+    memoryInUse == 0
+      ? ""
+      : """
+      busybox mkdir /used
+      busybox mount -t tmpfs -o size=100% none /used
+      busybox dd if=/dev/zero of=/used/file bs=1M count=\(memoryInUse >> 20)
+
+      """
+  }
 
   /// The modules that a disk takes, as they lie beside one of the lab's kernels.
   private func modules(

@@ -17,6 +17,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "What the first kernel reserves, such as 256M: its crashkernel= argument.")
   var crashkernel: String?
 
+  @Option(help: "More for the first kernel's command line, such as rodata=on.")
+  var arguments = ""
+
   @Flag(help: "Have the image not checked between the kernels.")
   var noChecks = false
 
@@ -56,6 +59,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "RAM in GiB.")
   var memory = 2
 
+  @Option(help: "MiB of it that the first userland keeps in use.")
+  var used = 0
+
   @Flag(help: "Show every line of the console at the end.")
   var console = false
 
@@ -73,6 +79,8 @@ struct RunCommand: AsyncParsableCommand {
     handoff.machine.hasITS = its
     handoff.machine.processors = cpus
     handoff.machine.memory = memory * 1024
+    handoff.machine.commandLine = arguments
+    handoff.memoryInUse = used << 20
     handoff.tool = tool
     handoff.verified = !noChecks
     if let kernel { handoff.secondKernel = kernel }

@@ -95,7 +95,9 @@ struct PlacementTests {
     }
   }
 
-  @Test("Nothing lies just above where the running kernel's allocator begins a zone")
+  /// As long as the allocator does not come to the end of the lower zones, it meets no destination.
+  @Test(
+    "All lies at the end of what is below 4 GiB, where the running kernel's allocator comes last")
   func awayFromTheAllocator() throws {
     let border: UInt64 = 1 << 32
     for gibibytes in 1...16 as ClosedRange<UInt64> {
@@ -104,12 +106,24 @@ struct PlacementTests {
         available: [range(start, start + gibibytes << 30)], initrdSize: 96 << 20
       ).place()
       let pieces = [placement.kernel, placement.deviceTree, placement.control, placement.initrd]
+      let end = min(start + gibibytes << 30, border)
       for piece in pieces.compactMap({ $0 }) {
-        let zone = piece.start.rawValue < border ? start : border
-        // As much as loading takes several times over.
-        #expect(piece.start.rawValue - zone >= 256 << 20, "\(gibibytes) GiB: \(piece)")
+        #expect(end - (160 << 20) <= piece.start.rawValue, "\(gibibytes) GiB: \(piece)")
+        #expect(piece.end.rawValue <= end, "\(gibibytes) GiB: \(piece)")
       }
     }
+  }
+
+  @Test("Where there is too little below 4 GiB, the end of what lies above serves")
+  func highMemoryOnly() throws {
+    let placement = try request(
+      available: [range(0x8000_0000, 0x8100_0000), range(0x80_0000_0000, 0x90_0000_0000)]
+    ).place()
+    #expect(placement.kernel.end <= PhysicalAddress(0x90_0000_0000))
+    #expect(placement.kernel.start.rawValue >= 0x90_0000_0000 - 64 << 20)
+    // In reach of that kernel.
+    #expect(try #require(placement.initrd).start.rawValue >= 0x90_0000_0000 - 64 << 20)
+    #expect(placement.deviceTree.end <= PhysicalAddress(0x8100_0000))
   }
 
   @Test("Random memory maps: every rule of the boot protocol holds, or there is an error")
