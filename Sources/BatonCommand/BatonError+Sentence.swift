@@ -10,6 +10,7 @@ extension BatonError {
     case .usage, .noConfigurations: .usage
     case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
       .noRoom
+    case .file(_, .noMemory): .noRoom
     case .file, .image, .compressed, .fit, .unifiedImage, .zboot, .fileChanges, .tree, .treeContent,
       .commandLineTooLong, .wrongType, .serial, .initrdNotRetained:
       .badFile
@@ -50,6 +51,7 @@ extension BatonError {
     switch self {
     case .usage(let error): error.sentence
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
+    case .file(let path, .noMemory): path + ": there is too little memory for it; stop programs"
     case .file(let path, let error): path + ": " + error.text
     case .image(let path, let error): path + ": " + error.sentence
     case .fit(let path, let error): path + ": " + error.sentence
@@ -250,7 +252,8 @@ extension UsageError {
   /// What an option that has few values takes.
   private static func values(of option: String) -> String {
     switch option {
-    case "--console": "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH]"
+    case "--console":
+      "none, pl011,ADDRESS or 8250,ADDRESS[,SHIFT,WIDTH], with registers below 2^48,"
     case "--via": "auto, crashkernel, memory or file"
     case "--type": "Image, zImage, vmlinuz or uki"
     case "--cpus": "a number of CPUs, from 1 on"
@@ -319,19 +322,16 @@ extension HandoffError {
     switch self {
     case .placement(let error): error.sentence
     case .notInMemory(let range): "nothing may be placed at " + range.text + ": not System RAM"
-    // Only the console's place comes from outside.
+    // Only the console's place comes from outside, and one that the tables do not reach is none.
     case .mapping(.overlap(let console, _)):
       "the console's registers, " + console.physical.text
-        + ", lie where memory is; check stdout-path in the tree"
-    case .mapping(.unaligned(let console, _)),
-      .mapping(.beyondPhysicalAddressSize(let console, _)),
-      .mapping(.beyondVirtualAddressSize(let console, _)):
-      "the console's registers, " + console.physical.text
-        + ", lie above 2^48, which the translation tables do not reach"
-    case .tableMemory:
+        + ", lie where memory is; check stdout-path in the tree, or name it with --console"
+    case .mapping, .tableMemory:
       "the tables cannot be put where they were placed; report this with --dry-run's output"
+    // Everything else is small, or lies within 32 GiB.
     case .tooManyTables(let pages):
-      "memory is so fragmented that translation tables would take " + String(pages) + " pages"
+      "the kernel asks for so much memory (image_size) that the translation tables would take "
+        + String(pages) + " pages, for which there is no room; is the file damaged?"
     case .tooLarge(let pieces):
       "kernel and initrd are too large to be verified (" + String(pieces)
         + " MiB; the most is about 10,000)"

@@ -61,7 +61,7 @@ struct Machine {
     let console = override?.console ?? hardware.console
     if console == .none, override == nil {
       warnings.append(
-        "no console that baton's stage can drive (PL011, SBSA UART, 8250) in "
+        "no console that baton's stage can drive (PL011, SBSA UART, 8250; below 2^48) in "
           + (acpi == nil ? "stdout-path of the device tree" : "ACPI's SPCR")
           + ": it will be silent; --console names one")
     }

@@ -304,11 +304,23 @@ int linux_has_sha2(void) {
 #endif
 }
 
-// What Swift's hashing asks for and musl lacks. The static command is compiled for no system at
-// all, hence the question.
+// What Swift's library asks for. The static command is compiled for no system at all, hence the
+// question. Hashing wants random bytes, which musl has by another name.
 #if !defined(__linux__)
 void arc4random_buf(void *buffer, size_t size) {
     if (linux_random(buffer, size) < 0) abort();
+}
+
+extern char *program_invocation_short_name;
+
+// Swift's allocations. It makes a trap of one that fails, and has no way to take it for an error:
+// here ends what asked for too much, with the status of too little memory.
+int posix_memalign(void **result, size_t alignment, size_t size) {
+    *result = aligned_alloc(alignment, size);
+    if (*result) return 0;
+    static const char sentence[] = "baton: there is too little memory for baton itself; stop programs\n";
+    linux_write(2, sentence, sizeof sentence - 1);
+    _exit(strcmp(program_invocation_short_name, "kexec") == 0 ? 255 : 4);
 }
 #endif
 

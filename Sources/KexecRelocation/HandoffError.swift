@@ -9,7 +9,7 @@ public enum HandoffError: Error, Hashable, Sendable {
   /// The console lies in memory that is mapped, or above the tables' reach.
   case mapping(MappingError)
   case tableMemory(TableMemoryError)
-  /// Memory so fragmented that its tables do not fit the control region.
+  /// A kernel that occupies so much that the tables for it do not fit the control region.
   case tooManyTables(pages: Int)
   /// More than the handoff block can describe.
   case tooLarge(pieces: Int)

@@ -17,7 +17,6 @@ import Testing
   @Test func `A sentence has the offending value, whatever the error`() {
     let expected: [(BatonError, BatonCommand.ExitStatus, String)] = [
       (.handoff(.notInMemory(Self.range)), .unsupported, "0x40000000-0x40001000"),
-      (.handoff(.tooManyTables(pages: 700)), .noRoom, "700 pages"),
       (.handoff(.tooLarge(pieces: 12_000)), .noRoom, "12000 MiB"),
       (
         .handoff(.tableMemory(.beyondPhysicalAddressSize(Self.range, bits: 48))), .unsupported,
@@ -26,7 +25,7 @@ import Testing
       (
         .handoff(
           .mapping(.beyondPhysicalAddressSize(Mapping(Self.range, as: .device), bits: 48))),
-        .unsupported, "0x40000000-0x40001000"
+        .unsupported, "--dry-run"
       ), (.usage(.badValue(option: "--on-failure", value: "x")), .usage, "or halt, not x"),
       (.usage(.badValue(option: "--on-failure", value: "")), .usage, "not nothing"),
       (.stage(.badSection), .unsupported, "build it again"),

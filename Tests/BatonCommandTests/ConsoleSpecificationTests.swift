@@ -31,9 +31,18 @@ struct ConsoleSpecificationTests {
       "pl011,0x9000000,2,4", "PL011,0x9000000", "uart,0x9000000", "8250,0x9000000,2",
       "8250,0x9000000,2,3", "8250,0x9000000,9,1", "8250,0x9000000,0,4", "8250,0x9000000,2,4,1",
       "pl011,0x9000001", "pl011,0xffffffffffff0000", "pl011,0x10000000000000000",
-      "pl011,-1", "pl011,+0x9000000", "pl011,18446744073709551620",
+      "pl011,0x1000000000000", "pl011,0xfffffffff800", "8250,0xfffffffffffc,0,1", "pl011,-1",
+      "pl011,+0x9000000", "pl011,18446744073709551620",
     ]
     for text in texts { #expect(console(text) == nil, "\(text)") }
+  }
+
+  @Test("The highest registers are those that end at 2^48")
+  func highest() {
+    #expect(console("pl011,0xfffffffff000") == .pl011(PhysicalAddress(0xffff_ffff_f000)))
+    #expect(
+      console("8250,0xfffffffffff8")
+        == .ns16550(PhysicalAddress(0xffff_ffff_fff8), shift: 0, width: .byte))
   }
 
   @Test("It is an option of --load")

@@ -109,4 +109,15 @@ import Testing
       $0.files["/sys/firmware/fdt"] = try FakeLinux.tree(console: 0x4030_0000).serialized()
     }
   }
+
+  /// With pages of 16K a table reaches over 64 GiB of blocks: it takes a kernel of terabytes.
+  @Test func `A kernel that asks for terabytes is refused, where they are there, too`() throws {
+    try expectRefusal(
+      .noRoom, naming: "(image_size) that the translation tables would take 1029 pages"
+    ) {
+      $0.pageSize = 16384
+      $0.files["/proc/iomem"] = Array("40000000-7fffffffffff : System RAM\n".utf8)
+      $0.files["/boot/Image"]?[21] = 0x40
+    }
+  }
 }
