@@ -1,6 +1,7 @@
 import BareHeap
 import BareMetal
 import CRelay
+import KexecRelocation
 
 /// The heap that Embedded Swift allocates from (CRelay's heap.c): all the memory that the linker
 /// script reserves for it.
