@@ -79,7 +79,8 @@ public struct SecondaryProcessors {
 
   /// Waits until all CPUs have moved so many bytes.
   public func wait(until engine: RelocationEngine, hasMoved bytes: UInt64) throws(Stuck) {
-    var deadline = Deadline(milliseconds: Self.patience, looks: .max)
+    // Each look takes some nanoseconds.
+    var deadline = Deadline(milliseconds: Self.patience, looks: 1 << 33)
     while !engine.hasMoved(bytes) {
       baton_pause()
       if deadline.hasPassed() { throw someone }
@@ -88,7 +89,8 @@ public struct SecondaryProcessors {
 
   /// Waits until firmware says of each that it is off.
   public func waitUntilOff() throws(Stuck) {
-    var deadline = Deadline(milliseconds: Self.patience, looks: .max)
+    // Each look is a call of firmware's, which takes most of a microsecond.
+    var deadline = Deadline(milliseconds: Self.patience, looks: 1 << 26)
     for index in 0..<block.processorCount where started >> UInt64(index) & 1 != 0 {
       let processor = block.processor(index)
       while Firmware.call(

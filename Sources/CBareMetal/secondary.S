@@ -39,12 +39,18 @@ baton_secondary_entry:
 	msr	hcr_el2, x11
 	mov	x11, #0x33ff			// CPTR_EL2: RES1; TZ stays set
 	msr	cptr_el2, x11
-	// FEAT_MOPS at EL1 takes HCRX_EL2.MSCEn, which such a CPU has.
+	// HCRX_EL2, where there is one: the copy instructions (MSCEn) and TCR2_EL1 (TCR2En) trap
+	// otherwise.
+	mrs	x9, id_aa64mmfr1_el1
+	tst	x9, #(0xf << 40)		// HCX
+	b.eq	5f
 	mrs	x11, S3_0_C0_C6_2		// ID_AA64ISAR2_EL1
 	tst	x11, #(0xf << 16)		// MOPS
-	b.eq	5f
-	mov	x11, #(1 << 11)
-	msr	S3_4_C1_C2_2, x11		// HCRX_EL2
+	cset	x11, ne
+	lsl	x11, x11, #11
+	branch_without_tcr2 x9, 6f
+	orr	x11, x11, #(1 << 14)
+6:	msr	S3_4_C1_C2_2, x11		// HCRX_EL2
 5:	mov	x11, #0x1005			// M, C, I
 	bic	x14, x14, x11
 	msr	sctlr_el1, x14
@@ -61,7 +67,9 @@ baton_secondary_entry:
 	msr	tpidr_el1, xzr
 	msr	cpacr_el1, x12
 	isb					// the vectors, before anything can fault
-4:	msr	spsel, #1
+4:	ic	iallu				// nobody did that since this CPU was last on; the barriers
+						// that complete it are baton_translation_on's
+	msr	spsel, #1
 	mov	sp, x0
 	mov	x29, xzr
 	mov	x30, xzr

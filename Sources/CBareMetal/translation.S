@@ -10,7 +10,8 @@
 // Everything is in registers before the section's lines go: no memory is touched from there on
 // until the MMU is on.
 // The instruction cache is left alone: it finds lines by their physical address, what was loaded was
-// invalidated in it by whoever wrote it, and the stage has not written code since.
+// invalidated in it by whoever wrote it, on this CPU, and the stage has not written code since. A CPU
+// that was started has invalidated its own.
 baton_translation_on:
 	ldp	x3, x4, [x0]			// TTBR0, TCR
 	ldp	x5, x6, [x0, #16]		// MAIR, SCTLR

@@ -30,8 +30,9 @@
 //     `isb` behind the `dsb` behind it on;
 //   - a write of a system register may have had its effect or not, until an `isb`.
 // Each CPU has barriers, a TLB and registers of its own, and is as PSCI starts it when its first
-// instruction in the stage comes: MMU and caches off. Instruction caches are those of the CPU that
-// enters the stage and the next kernel.
+// instruction in the stage comes: MMU and caches off. Which lines an instruction cache may hold an old
+// copy of is followed for the CPU that enters the stage and the next kernel; that another CPU begins
+// with an invalidation is all that is asked of it.
 //
 // The log: a line `violation KIND PA PC` for each of the first of each kind, and at the next
 // kernel's first instruction `jump PC`, then `count KIND NUMBER` for every kind:
@@ -41,9 +42,11 @@
 //   drop     `dc ivac` of a dirty line
 //   stale    an access with the caches on, of a line that was stored to around them: what the caches
 //            hold may be older
-//   icache   an instruction from a line written since the instruction cache was invalidated
+//   icache   an instruction from a line written since the instruction cache was invalidated; or the
+//            caches of a CPU that was started go on, of address 0, while its instruction cache may hold
+//            what it held when it went off
 //   left     at the jump: a dirty line that the stage made, or in a piece that the handoff block
-//            lists
+//            lists, or in the memory that the next kernel takes from its first byte on
 //   order    `dc` of a line that a store around the caches may still be on its way to
 //   tlb      the MMU goes on, or the next kernel starts, while the TLB may hold what it must not; of
 //            address 0
@@ -438,6 +441,7 @@ static void barrier_passed(unsigned vcpu, void *userdata) {
 static void translation_switched(cpu_t *cpu, bool on, uint64_t pc) {
   if (on && !cpu->translation_on) {
     if (cpu->tlb != EFFECTIVE) violation_of_none(TLB, pc);
+    if (cpu != &cpus[stage_vcpu] && cpu->instructions != EFFECTIVE) violation_of_none(ICACHE, pc);
     // From here on it fills with what the tables say.
     cpu->tlb = NOT_DONE;
   } else if (!on && cpu->translation_on) {
@@ -505,7 +509,13 @@ static void stage_entered(unsigned vcpu, void *userdata) {
   window = IN_STAGE;
 }
 
-// At the jump, MMU off: every dirty line of the stage's own making, and every one in a piece.
+static void belongs_to_next_kernel(uint64_t start, uint64_t size) {
+  if (!size || !is_ram(start) || !is_ram(start + size - 1)) return;
+  for (uint64_t line = line_of(start); line <= line_of(start + size - 1); line++) set(during, line);
+}
+
+// At the jump, MMU off: every dirty line of the stage's own making, and every one in a piece or in
+// the next kernel's memory. Its stack may lie there: Linux runs C before it switches its MMU on.
 static void kernel_entered(unsigned vcpu, void *userdata) {
   if (window != IN_STAGE || vcpu != stage_vcpu) return;
   window = AFTER;
@@ -520,11 +530,11 @@ static void kernel_entered(unsigned vcpu, void *userdata) {
   for (uint64_t i = 0; i < count && i < 1 << 14; i++) {
     uint64_t piece = block + offset + i * sizeof(struct baton_piece);
     uint64_t start = guest_word(piece + offsetof(struct baton_piece, address), 8);
-    uint64_t size = guest_word(piece + offsetof(struct baton_piece, size), 4);
-    if (!size || !is_ram(start) || !is_ram(start + size - 1)) continue;
-    for (uint64_t line = line_of(start); line <= line_of(start + size - 1); line++)
-      set(during, line);
+    belongs_to_next_kernel(start, guest_word(piece + offsetof(struct baton_piece, size), 4));
   }
+  belongs_to_next_kernel(
+    guest_word(block + offsetof(struct baton_handoff_block, entry), 8),
+    guest_word(block + offsetof(struct baton_handoff_block, kernel_memory_size), 8));
   for (uint64_t word = 0; word < (ram_size >> line_shift) / 64; word++) {
     uint64_t left = dirty[word] & during[word];
     for (unsigned bit = 0; left; bit++, left >>= 1)

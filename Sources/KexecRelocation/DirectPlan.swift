@@ -20,15 +20,19 @@ public struct DirectPlan: Sendable {
     var segments: [HandoffPlan.Segment] = []
     func add(
       _ name: StaticString, _ content: HandoffPlan.Segment.Content, at start: PhysicalAddress,
-      size: Int
+      size: Int, memorySize: UInt64? = nil
     ) {
-      let range = PhysicalRange(start, upTo: start + UInt64(size))
+      let range = PhysicalRange(start, upTo: start + (memorySize ?? UInt64(size)))
       segments.append(
         HandoffPlan.Segment(
-          name: name, content: content, size: range.size,
+          name: name, content: content, size: UInt64(size),
           destination: range.alignedOutward(to: pageSize) ?? range, slot: .crash, final: nil))
     }
-    add("kernel", .given(.kernel), at: placement.kernel.start, size: kernelSize)
+    // All of its memory, zeros behind its bytes: what is loaded is clean to the point of coherency
+    // then, and there is nobody else to see to that.
+    add(
+      "kernel", .given(.kernel), at: placement.kernel.start, size: kernelSize,
+      memorySize: placement.kernel.size)
     if let place = placement.initrd {
       add("initrd", .given(.initrd), at: place.start, size: initrdSize)
     }

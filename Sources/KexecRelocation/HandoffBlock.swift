@@ -60,6 +60,8 @@ public struct HandoffBlock: Sendable {
   public var redistributors: [RedistributorRegion]
   /// What the kernel takes from `entry` on, in bytes.
   public var kernelMemorySize: UInt64
+  /// How much of that is loaded, in bytes; the stage cleans the rest to the point of coherency.
+  public var kernelLoadedSize: UInt64
   /// The size of the next kernel's pages, or nil where it does not say.
   public var kernelPageSize: Granule?
   /// The CPUs that share the work, by their affinity (MPIDR_EL1); none: the stage works alone.
@@ -73,7 +75,7 @@ public struct HandoffBlock: Sendable {
     el1Layout: Translation?, el2Layout: Translation?, strategy: Strategy = .identity,
     extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
-    kernelMemorySize: UInt64 = 0, kernelPageSize: Granule? = nil, processors: [UInt64] = [],
+    kernelMemorySize: UInt64 = 0, kernelLoadedSize: UInt64 = 0, kernelPageSize: Granule? = nil, processors: [UInt64] = [],
     stacks: PhysicalRange? = nil
   ) {
     self.address = address
@@ -90,6 +92,7 @@ public struct HandoffBlock: Sendable {
     self.record = record
     self.redistributors = redistributors
     self.kernelMemorySize = kernelMemorySize
+    self.kernelLoadedSize = kernelLoadedSize
     self.kernelPageSize = kernelPageSize
     self.processors = processors
     self.stacks = stacks
@@ -155,6 +158,7 @@ public struct HandoffBlock: Sendable {
     header.stacks = stacks?.start.rawValue ?? 0
     header.stacks_size = stacks?.size ?? 0
     header.kernel_memory_size = kernelMemorySize
+    header.kernel_loaded_size = kernelLoadedSize
     header.record = record?.rawValue ?? 0
 
     var words: [UInt64] = []

@@ -132,6 +132,7 @@ public struct HandoffPlan: Sendable {
       pieces: pieces,
       record: recordOffset.map { placement.deviceTree.start + UInt64($0) },
       redistributors: layout.redistributors, kernelMemorySize: placement.kernel.size,
+      kernelLoadedSize: UInt64(kernel.byteCount),
       kernelPageSize: layout.kernelPageSize, processors: layout.processors, stacks: placement.stacks
     )
     let blockWords = block.encoded(

@@ -105,10 +105,12 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       .init("baton_relocate_uncached", .dsbSY, at: [], finds: .stale),
       // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
-      // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors.
+      // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors, and its
+      // instruction cache.
       .init("baton_complete_cleaning", .dsbSY, needsSecondary: true, finds: .read),
       .init(secondary, .isb, 0, at: el2, needsSecondary: true, finds: .sync),
       .init(secondary, .isb, 1, at: el1, needsSecondary: true, finds: .sync),
+      .init(secondary, .icIALLU, needsSecondary: true, finds: .icache),
       // The stage's own lines, and all cleans before them.
       .init(off, .dcCIVAC, finds: .left),
       .init(off, .dsbSY, finds: .left),

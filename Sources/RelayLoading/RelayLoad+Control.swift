@@ -88,6 +88,8 @@ extension RelayLoad {
         el2Layout: isMapped && request.regime == .el2 ? translation : nil,
         strategy: layout.strategy, extents: layout.extents, pieces: pieces, record: request.record,
         redistributors: request.redistributors, kernelMemorySize: request.entrySize,
+        // All of it is written here, zeros where the kernel has no bytes.
+        kernelLoadedSize: request.entrySize,
         kernelPageSize: request.entryPageSize)
       blockWords = block.encoded(
         code: stage.code.words.span, constants: stage.constants.words.span,

@@ -54,6 +54,12 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     guard record.bytes_verified == block.pieceBytes else {
       throw .processorStuck(secondaries.someone)
     }
+    let header = block.header
+    if header.kernel_loaded_size < header.kernel_memory_size {
+      let kernel = header.entry &+ header.destination_offset
+      baton_clean_to_poc(
+        kernel &+ header.kernel_loaded_size, kernel &+ header.kernel_memory_size)
+    }
     record.verified = Processor.counter
     guard
       unsafe context.pointee.reservations.write(

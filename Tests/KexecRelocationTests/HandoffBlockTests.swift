@@ -36,7 +36,8 @@ struct HandoffBlockTests {
           role: .initrd,
           range: PhysicalRange(PhysicalAddress(0x4800_0000), upTo: PhysicalAddress(0x4800_1234)),
           digest: digest)
-      ])
+      ],
+      kernelMemorySize: 0x1D0_0000, kernelLoadedSize: 0x1A0_0123)
   }
 
   /// Reads and checks `words` as the stage does.
@@ -71,6 +72,8 @@ struct HandoffBlockTests {
     #expect(header.el1_layout.root == 0)
     #expect(header.el2_layout.mair == 0x4FF && header.el2_layout.upper == 0x7003_1800)
     #expect(header.strategy == UInt32(BATON_STRATEGY_MAPPED))
+    #expect(header.kernel_memory_size == 0x1D0_0000)
+    #expect(header.kernel_loaded_size == 0x1A0_0123)
     #expect(header.source_offset == 0xFFFF_0000_0000_0000)
     #expect(header.destination_offset == 0x80_0000_0000)
     #expect(Lifeline(header.lifeline) == (try block().lifeline))

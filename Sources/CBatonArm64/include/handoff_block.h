@@ -161,6 +161,9 @@ struct baton_handoff_block {
     // processors. The upper half of a slot is the stack; the lower half is not mapped.
     uint64_t stacks;
     uint64_t stacks_size;
+    // How much of kernel_memory_size is loaded. The rest is the next kernel's to clear, but what the
+    // old one left of it in the caches has to go: Linux has a stack there before its MMU is on.
+    uint64_t kernel_loaded_size;
 };
 
 // Offsets that the checksum and the tests rely on.
