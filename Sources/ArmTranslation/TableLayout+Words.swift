@@ -3,16 +3,11 @@ import PhysicalMemory
 extension TableLayout {
   /// The descriptors of all tables, one page of them after the other from `base` on, the root
   /// first.
-  ///
-  /// - Parameter tableCount: what the property of this name says.
-  func words(
-    at base: PhysicalAddress, regime: TranslationRegime, tableCount: Int
-  ) -> [UInt64] {
+  func words(at base: PhysicalAddress, regime: TranslationRegime) -> [UInt64] {
     let granule = geometry.granule
     let entries = granule.entriesPerTable
-    var words = [UInt64](repeating: 0, count: tableCount * entries)
-    var tables = 0
-    // Which table, counted from `base`, each level from −1 on is in now.
+    var words: [UInt64] = []
+    // Where the table that each level from −1 on is in now begins.
     var current = InlineArray<5, Int>(repeating: 0)
     // Most mappings are of one kind.
     var kind = MemoryKind.data
@@ -20,18 +15,19 @@ extension TableLayout {
 
     func position(_ virtual: VirtualAddress, level: Int) -> Int {
       let number = geometry.input(virtual) >> UInt64(granule.entryShift(atLevel: level))
-      return current[level + 1] * entries + Int(number & UInt64(entries - 1))
+      return current[level + 1] + Int(number & UInt64(entries - 1))
     }
 
     visit(
       table: { level, virtual in
         if level > geometry.startLevel {
-          let address = base + UInt64(tables) * granule.pageSize
           words[position(virtual, level: level - 1)] =
-            TableDescriptor(nextLevelTable: address, geometry: geometry).rawValue
+            TableDescriptor(
+              nextLevelTable: base + UInt64(words.count * 8), geometry: geometry
+            ).rawValue
         }
-        current[level + 1] = tables
-        tables += 1
+        current[level + 1] = words.count
+        words.append(contentsOf: repeatElement(0, count: entries))
       },
       run: { run in
         if run.kind != kind {

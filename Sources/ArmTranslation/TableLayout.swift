@@ -37,41 +37,47 @@ struct TableLayout {
     let granule = geometry.granule
     let startLevel = geometry.startLevel
     let lastLevel = Granule.lastLevel
-    let tableOfPages = UInt64(granule.entryShift(atLevel: lastLevel - 1))
+    let entries = UInt64(granule.entriesPerTable)
+    let pageShift = UInt64(granule.shift)
+    let pagesShift = UInt64(granule.entryShift(atLevel: lastLevel - 1))
     table(startLevel, mappings.first?.virtualStart ?? VirtualAddress(0))
     // Leaves come in ascending order, so a table that was left is never entered again: which
-    // table each level is in now is all that has to be remembered.
+    // table each level is in now is all that has to be remembered; of pages, most of all.
     var current = InlineArray<5, UInt64>(repeating: .max)
+    var currentPages = UInt64.max
     for mapping in mappings {
-      var virtual = mapping.virtualStart
-      var physical = mapping.physical.start
+      var virtual = mapping.virtualStart.rawValue
+      var physical = mapping.physical.start.rawValue
       var remaining = mapping.physical.size
       while remaining > 0 {
         var leafLevel = lastLevel
+        var shift = pageShift
         // Where there is a table of pages already, no block can be.
-        if current[lastLevel + 1] != virtual.rawValue >> tableOfPages {
-          leafLevel = level(virtual: virtual, physical: physical, remaining: remaining)
+        if virtual >> pagesShift != currentPages {
+          leafLevel = level(
+            virtual: VirtualAddress(virtual), physical: PhysicalAddress(physical),
+            remaining: remaining)
+          shift = UInt64(granule.entryShift(atLevel: leafLevel))
           var level = startLevel
           while level < leafLevel {
-            let number = virtual.rawValue >> UInt64(granule.entryShift(atLevel: level))
+            let number = virtual >> UInt64(granule.entryShift(atLevel: level))
             level += 1
             guard current[level + 1] != number else { continue }
             current[level + 1] = number
-            table(level, virtual)
+            table(level, VirtualAddress(virtual))
           }
+          if leafLevel == lastLevel { currentPages = virtual >> pagesShift }
         }
         // Nothing larger begins before the table's end.
-        let shift = UInt64(granule.entryShift(atLevel: leafLevel))
-        let last = UInt64(granule.entriesPerTable - 1)
-        let count = min(remaining >> shift, last + 1 - (virtual.rawValue >> shift & last))
+        let count = min(remaining >> shift, entries - (virtual >> shift & (entries - 1)))
         run(
           Run(
-            level: leafLevel, count: Int(count), virtual: virtual, physical: physical,
-            kind: mapping.kind))
+            level: leafLevel, count: Int(count), virtual: VirtualAddress(virtual),
+            physical: PhysicalAddress(physical), kind: mapping.kind))
         let size = count << shift
-        virtual = VirtualAddress(virtual.rawValue &+ size)
-        physical = PhysicalAddress(physical.rawValue &+ size)
-        remaining -= size
+        virtual &+= size
+        physical &+= size
+        remaining &-= size
       }
     }
   }

@@ -88,7 +88,8 @@ extension TranslationTables where State == Building {
       throw .beyondPhysicalAddressSize(memory, bits: state.format.bits)
     }
     let layout = layout
-    let pages = layout.tableCount
+    let words = layout.words(at: memory.start, regime: state.regime)
+    let pages = words.count / granule.entriesPerTable
     guard UInt64(pages) <= memory.size / granule.pageSize,
       let used = PhysicalRange(start: memory.start, size: UInt64(pages) * granule.pageSize)
     else {
@@ -97,7 +98,7 @@ extension TranslationTables where State == Building {
     return TranslationTables<Sealed>(
       state: Sealed(
         memory: used,
-        words: layout.words(at: used.start, regime: state.regime, tableCount: pages),
+        words: words,
         regime: state.regime, range: state.range, geometry: layout.geometry))
   }
 

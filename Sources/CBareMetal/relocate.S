@@ -57,10 +57,10 @@
 //
 // x5 source, x6 destination, x7 bytes left, x8 bytes of this turn, x9 line size, x10 scratch, x11 bytes
 // that DC ZVA writes (0: it may not be used), x12 next line to clean, x13 end of this turn, x14 the
-// loop for this extent, x15 eight lines in bytes, x16 the loop for all that is copied.
+// loop for this extent, x15 sixteen lines in bytes, x16 the loop for all that is copied.
 baton_relocate:
 	data_line_size x9, x10
-	lsl	x15, x9, #3
+	lsl	x15, x9, #4
 	mrs	x10, dczid_el0
 	and	x12, x10, #0xf			// BS: log2 of the words
 	mov	x11, #4
@@ -110,13 +110,13 @@ baton_relocate:
 .Lcopy_mops:
 	cpyf_x6_x5_x8
 
-	// What this turn wrote, to the point of coherency: eight lines at once, then line by line.
+	// What this turn wrote, to the point of coherency: sixteen lines at once, then line by line.
 .Lclean:
 	sub	x10, x13, x12
 	subs	x10, x10, x15
 	b.lo	2f
 1:
-	.rept	8
+	.rept	16
 	dc	civac, x12
 	add	x12, x12, x9
 	.endr

@@ -13,7 +13,7 @@
 //              old kernel left behind counts
 //   absent     invalidated with the caches off, which have not been on since: in no cache, so that a
 //              store around the caches leaves nothing behind in them. Kernels before Linux 5.16
-//              relocate like this, MMU off; it is followed up to the stage only
+//              relocate like this, MMU off, and so does *off*
 //   around     stored to with the caches off when it was not absent, and not invalidated since
 //              (`dc ivac`, `dc civac`)
 //   written    stored to either way since the last `ic iallu` or `ic ivau`
@@ -206,7 +206,7 @@ static void require_synchronized(const cpu_t *cpu, unsigned registers, uint64_t 
   if (cpu->unsynchronized & registers) violation_of_none(SYNC, pc);
 }
 
-static void completed(line_set_t *set_of, word_t *state, word_t *other) {
+static void completed(line_set_t *set_of, word_t *state, word_t *other, word_t *gained) {
   for (size_t i = 0; i < set_of->count; i++) {
     uint64_t line = set_of->lines[i];
     // A store since then has taken the line out.
@@ -214,6 +214,7 @@ static void completed(line_set_t *set_of, word_t *state, word_t *other) {
     clear(set_of->map, line);
     clear(state, line);
     if (other) clear(other, line);
+    if (gained) set(gained, line);
   }
   set_of->count = 0;
 }
@@ -275,7 +276,7 @@ static void stored_line(unsigned vcpu, uint64_t line, bool cached, uint64_t pc) 
     if (in_stage) set(during, line);
   } else {
     if (in_stage && has(dirty, line)) violation(WRITE, line, pc);
-    if (in_stage || !has(absent, line)) set(around, line);
+    if (!has(absent, line)) set(around, line);
   }
 }
 
@@ -426,8 +427,9 @@ static void pass_barrier(unsigned vcpu, const place_t *place) {
   if (everything && cpu->tlb == ISSUED) cpu->tlb = COMPLETED;
   if (everything && cpu->instructions == ISSUED) cpu->instructions = COMPLETED;
   if (whole_system) {
-    completed(&cpu->cleaning, dirty, NULL);
-    completed(&cpu->invalidating, around, dirty);
+    completed(&cpu->cleaning, dirty, NULL, NULL);
+    completed(
+      &cpu->invalidating, around, dirty, cacheable[vcpu][place->level] ? NULL : absent);
   }
 }
 
@@ -463,7 +465,7 @@ static void system_register_written(unsigned vcpu, void *userdata) {
   bool on = (value & 1) && (value & 4);
   unsigned of_level = place->target == SCTLR_EL2 || redirected ? 2 : 1;
   // From now on any line may be filled, by speculation too.
-  if (on && !cacheable[vcpu][of_level] && window == BEFORE)
+  if (on && !cacheable[vcpu][of_level])
     memset((void *)absent, 0, (ram_size >> line_shift) / 8);
   if (of_level == 2) {
     cacheable[vcpu][2] = on;

@@ -76,7 +76,7 @@ public struct RelocationMap: Sendable {
   }
 
   /// The pages, of the granule's size, that the tables take.
-  public var pageCount: Int { (lower?.pageCount ?? 0) + (upper?.pageCount ?? 0) }
+  public let pageCount: Int
 
   /// The tables in the first `pageCount` pages of `memory`, the lower range's root first.
   ///
@@ -232,6 +232,7 @@ public struct RelocationMap: Sendable {
     self.extents = extents
     self.lower = lower
     self.upper = upper
+    pageCount = (lower?.pageCount ?? 0) + (upper?.pageCount ?? 0)
   }
 }
 

@@ -97,9 +97,9 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       // SIMD allowed.
       .init("baton_write_cpacr_el1", .isb, at: el1, finds: .sync),
       .init("baton_write_cptr_el2", .isb, at: el2, finds: .sync),
-      // What was moved: eight lines a turn, then line by line.
-      .init("baton_relocate", .dcCIVAC, count: 8, finds: .left),
-      .init("baton_relocate", .dcCIVAC, 8, finds: .left),
+      // What was moved: sixteen lines a turn, then line by line.
+      .init("baton_relocate", .dcCIVAC, count: 16, finds: .left),
+      .init("baton_relocate", .dcCIVAC, 16, finds: .left),
       // The same with the MMU off, to which no handoff of Linux's leads: relay's do.
       .init("baton_relocate_uncached", .dcIVAC, at: [], finds: .stale),
       .init("baton_relocate_uncached", .dsbSY, at: [], finds: .stale),

@@ -29,11 +29,26 @@ public struct RelayRun: Sendable, CustomStringConvertible {
   public var cpu: String?
   /// RAM in MiB.
   public var memory = 2048
+  public var timeLimit = Duration.seconds(240)
 
   public init(_ system: System, _ level: Level, _ granule: Granule = .size4K) {
     self.system = system
     self.level = level
     self.granule = granule
+  }
+
+  /// On the machine whose memory begins at 2^40.
+  public static func high(_ system: System, _ level: Level) -> RelayRun {
+    var run = RelayRun(system, level)
+    run.board = .sbsaReference
+    return run
+  }
+
+  /// Started by U-Boot.
+  public static func underUBoot(_ system: System, _ level: Level) -> RelayRun {
+    var run = RelayRun(system, level)
+    run.platform = .uBoot
+    return run
   }
 
   public var description: String {
@@ -62,17 +77,9 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     best.layout = "best"
     runs.append(best)
     for system in System.allCases {
-      for level in [Level.el2, .drop, .vhe] {
-        var high = RelayRun(system, level)
-        high.board = .sbsaReference
-        runs.append(high)
-      }
+      for level in [Level.el2, .drop, .vhe] { runs.append(.high(system, level)) }
     }
-    for (system, level) in [(System.linear, Level.el1), (.identity, .el2)] {
-      var loaded = RelayRun(system, level)
-      loaded.platform = .uBoot
-      runs.append(loaded)
-    }
+    runs += [.underUBoot(.linear, .el1), .underUBoot(.identity, .el2)]
     // With copy instructions, SVE and SME.
     for level in [Level.el1, .drop, .vhe] {
       var largest = RelayRun(.linear, level)
@@ -95,6 +102,7 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     if granule == .size16K { machine.cpu = "neoverse-n1" }
     if let cpu { machine.cpu = cpu }
     machine.memory = memory
+    machine.timeLimit = timeLimit
     machine.board = board
     machine.platform = platform
     machine.kernel = try workspace.relay()

@@ -13,6 +13,8 @@ extension RelayLoad {
     struct Layout {
       let place: PhysicalRange
       let tables: RelocationMap.Tables
+      /// What lies in them.
+      let tableWords: [UInt64]
       fileprivate let region: ControlRegion
       fileprivate let strategy: HandoffBlock.Strategy
       /// As the block lists them.
@@ -51,6 +53,7 @@ extension RelayLoad {
           }
           guard let sealed else { preconditionFailure("every system here has tables") }
           tables = sealed
+          tableWords = sealed.words
           strategy = map.strategy
           self.extents = map.extents
           self.place = place
@@ -93,7 +96,7 @@ extension RelayLoad {
         kernelPageSize: request.entryPageSize)
       blockWords = block.encoded(
         code: stage.code.words.span, constants: stage.constants.words.span,
-        tables: (isMapped ? layout.tables.words : []).span)
+        tables: (isMapped ? layout.tableWords : []).span)
       self.stage = stage
       self.layout = layout
     }
@@ -101,14 +104,13 @@ extension RelayLoad {
     /// Puts everything where it belongs, clean: the stage begins with the caches off.
     func write<Memory: LoaderMemory>(to memory: Memory) {
       let base = layout.place.start
-      let tables = layout.tables
       // Sound, all: words have no padding.
       memory.write(unsafe stage.code.words.span.bytes, at: base + stage.code.offset)
       memory.write(unsafe stage.constants.words.span.bytes, at: base + stage.constants.offset)
       let writable = base + stage.writable.offset
       memory.clear(PhysicalRange(writable, upTo: writable + stage.writable.memorySize))
       memory.write(unsafe blockWords.span.bytes, at: base + layout.region.blockOffset)
-      memory.write(unsafe tables.words.span.bytes, at: tables.memory.start)
+      memory.write(unsafe layout.tableWords.span.bytes, at: layout.tables.memory.start)
       memory.clean(layout.place)
     }
   }

@@ -242,7 +242,7 @@ public struct RelayLoad: Sendable {
     control.write(to: memory)
     self.control = layout.place
     controlPage = room.start
-    tablePages = layout.tables.words.count * 8 / Int(request.granule.pageSize)
+    tablePages = layout.tableWords.count * 8 / Int(request.granule.pageSize)
     pages = waiting.pages
     entries = waiting.entries
     extents = waiting.extents.count

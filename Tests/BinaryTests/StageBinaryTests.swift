@@ -9,6 +9,22 @@ struct StageBinaryTests {
     #expect(try StageBinary().bytes.count <= 32 << 10)
   }
 
+  @Test(
+    "What relocates, from the entry to the branch, fits a page of 4 KiB; vectors and policy apart")
+  func relocationCode() throws {
+    let symbols = try StageSymbols()
+    var size = 0
+    for function in [
+      "stage_entry", "baton_translation_on", "baton_relocate", "baton_relocate_uncached",
+      "baton_clean_to_poc", "baton_leave",
+    ] {
+      let code = try #require(symbols.code(of: function))
+      #expect(code.upperBound < Int.max)
+      size += code.count
+    }
+    #expect(size > 512 && size <= 4096)
+  }
+
   @Test("Before the MMU is on: no exclusives or atomics, no SIMD, no dc zva")
   func beforeTranslation() throws {
     let stage = try StageBinary()

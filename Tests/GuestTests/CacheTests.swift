@@ -111,7 +111,7 @@ import Testing
     }
   }
 
-  private static func expectClean(_ log: CacheLog) throws {
+  static func expectClean(_ log: CacheLog) throws {
     #expect(log.jumped)
     #expect(log.violations.isEmpty, "\(log.violations)")
     #expect(log.counts.count == CacheLog.Kind.allCases.count)

@@ -1,5 +1,6 @@
 import Foundation
 import Lab
+import PhysicalMemory
 import Testing
 
 /// relay, the first kernel without Linux, on machines: a selection (`make matrix` runs all of it).
@@ -27,10 +28,111 @@ import Testing
     arguments: [
       RelayRun(.off, .el2), RelayRun(.identity, .el1), RelayRun(.linear, .drop),
       RelayRun(.contiguous, .vhe, .size16K), RelayRun(.none, .el1),
-      RelayRun(.linear, .el1, .size64K),
+      RelayRun(.linear, .el1, .size64K), .high(.linear, .vhe),
     ])
   func theNextKernelComesUpAtTheLevelThatWasEntered(_ run: RelayRun) async throws {
     try await boot(run)
+  }
+
+  @Test(.matrix, arguments: [RelayRun.underUBoot(.linear, .el1), .underUBoot(.identity, .el2)])
+  func uBootStartsIt(_ run: RelayRun) async throws { try await boot(run) }
+
+  /// relay is an Image like any other.
+  @Test(.matrix, arguments: [Machine.Level.el1, .el2])
+  func aKernelStartsItByKexec(level: Machine.Level) async throws {
+    let run = try await withPayload { image, workspace in
+      var handoff = try Handoff(debian: "6.1", in: workspace)
+      handoff.machine.level = level
+      handoff.secondKernel = try workspace.relay()
+      handoff.secondInitrd = image
+      handoff.secondArguments = "relay.boot=linear"
+      handoff.machine.timeLimit = .seconds(600)
+      return try await handoff.runUnmeasured(in: workspace)
+    }
+    #expect(run.end == .ended, "\(run.lastLines)")
+    // By the old kernel's stage to relay, by relay's to the next kernel.
+    #expect(run.lines.count { $0.hasPrefix("baton: ") && $0.contains("; starting ") } == 2)
+    #expect(run.lines.contains { $0.hasPrefix("relay: linear, 4k, worst: ") })
+  }
+
+  /// The stage's work under the model of the caches: from relay's first instruction on, so that what
+  /// relay left in them counts.
+  private func expectCleanCaches(_ run: RelayRun) async throws {
+    let workspace = Workspace()
+    let payload = try await RelayPayload(debian: "6.1", in: workspace)
+    try await GuestSlots.shared.withGuest {
+      try await HostFile.withTemporaryDirectory { directory in
+        let log = directory + "/caches"
+        var run = run
+        run.timeLimit = .seconds(600)
+        _ = try await run.boot(
+          payload, in: workspace,
+          plugin: .init(
+            library: try workspace.cachePlugin(), log: log, stage: try workspace.stage()))
+        try CacheTests.expectClean(CacheLog(HostFile.text(of: log)))
+      }
+    }
+  }
+
+  @Test func aRelocationViolatesNothing() async throws {
+    try await expectCleanCaches(RelayRun(.off, .el2))
+  }
+
+  @Test(.matrix, arguments: RelayRun.System.allCases, RelayRun.Level.allCases)
+  func noRelocationViolatesAnything(
+    system: RelayRun.System, level: RelayRun.Level
+  ) async throws {
+    try await expectCleanCaches(RelayRun(system, level))
+  }
+
+  /// Where relay puts the stage, the same each time.
+  private static func stageEntry(
+    _ machine: Machine, in workspace: Workspace
+  ) async throws -> PhysicalAddress {
+    let words = "entering the stage at 0x"
+    let run = try await machine.run(line: { line, guest in
+      if line.contains(words) { await guest.end() }
+    })
+    let line = try #require(run.lines.first { $0.contains(words) }, "\(run.lastLines)")
+    let digits = try #require(line.split(separator: " ").last?.dropFirst(2))
+    return PhysicalAddress(try #require(UInt64(digits, radix: 16)))
+  }
+
+  /// An HVC where none belongs, at EL1: in the stage's first instruction, when nobody could report it,
+  /// and in the loop, when the stage's vectors can.
+  @Test(arguments: [nil, "baton_relocate"])
+  func whatReachesTheVectorsOfTheDropIsNoWayUp(_ function: String?) async throws {
+    let run = try await withPayload { image, workspace in
+      var machine = try RelayRun(.linear, .drop).machine(in: workspace)
+      machine.initrd = image
+      let entry = try await Self.stageEntry(machine, in: workspace)
+      let offset = try function.map {
+        try #require(StageSymbols(in: workspace).addresses[$0])
+      }
+      let place = entry + UInt64(offset ?? 0)
+      return try await HostFile.withTemporaryDirectory { directory in
+        let socket = directory + "/debug"
+        machine.debugSocket = socket
+        machine.startsStopped = true
+        return try await machine.run(debugger: {
+          try await DebugStub.withConnection(to: socket) { stub in
+            try stub.run(to: place)
+            #expect(try stub.exceptionLevel() == 1)
+            // HVC #0
+            try stub.write([0x02, 0x00, 0x00, 0xD4], to: place)
+            try stub.resume()
+          }
+        })
+      }
+    }
+    #expect(run.end == .reset)
+    let last = try #require(run.lines.last { $0.contains(": ") })
+    if function == nil {
+      #expect(last.contains("entering the stage at"), "\(run.lastLines)")
+    } else {
+      #expect(last.hasPrefix("baton: exception: "), "\(run.lastLines)")
+      #expect(last.contains("ESR 0x5a000000") && last.hasSuffix("; resetting"), "\(last)")
+    }
   }
 
   @Test(arguments: [RelayRun.Level.el1, .el2])
@@ -48,15 +150,49 @@ import Testing
     #expect(bytes >= 64 << 20)
   }
 
-  @Test func everySystemIsMeasuredAndVerified() async throws {
-    let workspace = Workspace()
-    var machine = try RelayRun(.linear, .el2).machine(in: workspace)
-    machine.commandLine = "relay.bench=2"
+  private func bench(
+    _ run: RelayRun, mebibytes: Int
+  ) async throws -> (table: RelayBenchTable, run: GuestRun) {
+    var machine = try run.machine(in: Workspace())
+    machine.commandLine = "relay.bench=\(mebibytes) relay.level=\(run.level.rawValue)"
+    machine.clocksCountInstructions = true
+    machine.timeLimit = .seconds(600)
     let prepared = machine
-    let run = try await GuestSlots.shared.withGuest { try await prepared.run() }
+    let result = try await GuestSlots.shared.withGuest { try await prepared.run() }
+    #expect(result.end == .reset)
+    return (RelayBenchTable(result), result)
+  }
+
+  /// Instructions a page of 4 KiB that moves, cleaning included.
+  @Test func everySystemIsMeasuredAndVerified() async throws {
+    let (table, run) = try await bench(RelayRun(.linear, .el2), mebibytes: 8)
     // Two granules, four systems, three layouts.
-    #expect(run.lines.count { $0.hasPrefix("relay: csv: 2,") } == 24, "\(run.lastLines)")
-    #expect(run.end == .reset)
+    #expect(table.rows.count == 24, "\(run.lastLines)")
+    for row in table.rows where row.name[2] != "off" {
+      #expect(row.move <= 460, "\(row.name)")
+    }
+  }
+
+  /// With FEAT_MOPS; and the upper range's register is left as it was found.
+  @Test(.matrix) func copyInstructionsAreUsedWhereThereAreAny() async throws {
+    var fastest = RelayRun(.linear, .vhe)
+    fastest.cpu = "max"
+    let (table, run) = try await bench(fastest, mebibytes: 8)
+    #expect(table.rows.count == 36, "\(run.lastLines)")
+    for row in table.rows where row.name[2] != "off" {
+      #expect(row.move <= 180, "\(row.name)")
+    }
+  }
+
+  /// Twice the image takes twice the instructions, and no more than 60 a page at worst.
+  @Test(.matrix) func extentsAndTablesAreBuiltInLinearTime() async throws {
+    let (table, _) = try await bench(RelayRun(.linear, .el2), mebibytes: 120)
+    let (half, _) = try await bench(RelayRun(.linear, .el2), mebibytes: 60)
+    #expect(table.rows.count == 24 && half.rows.count == 24)
+    for (row, half) in zip(table.rows, half.rows) {
+      #expect(row.build <= half.build * 1.05, "\(row.name)")
+      if row.name[2] != "contiguous" { #expect(row.build <= 60, "\(row.name)") }
+    }
   }
 
   /// What relay cannot start, and the sentence that says so.
