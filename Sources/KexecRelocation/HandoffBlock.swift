@@ -75,7 +75,8 @@ public struct HandoffBlock: Sendable {
     el1Layout: Translation?, el2Layout: Translation?, strategy: Strategy = .identity,
     extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
-    kernelMemorySize: UInt64 = 0, kernelLoadedSize: UInt64 = 0, kernelPageSize: Granule? = nil, processors: [UInt64] = [],
+    kernelMemorySize: UInt64 = 0, kernelLoadedSize: UInt64 = 0, kernelPageSize: Granule? = nil,
+    processors: [UInt64] = [],
     stacks: PhysicalRange? = nil
   ) {
     self.address = address
