@@ -173,6 +173,7 @@ public enum Baton {
     _ slot: KexecSlot, _ system: System
   ) throws(BatonError) {
     try LoadPermission.require(byFile: slot == .normal, slot: slot, system)
+    try LoadLock.take(system)
     if slot == .crash {
       try CrashRecord.requireNothingStaged(system)
       do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }

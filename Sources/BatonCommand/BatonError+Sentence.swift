@@ -26,7 +26,8 @@ extension BatonError {
       .notPermitted
     case .fileLoad(.noSuchSystemCall): .unsupported
     case .fileLoad(.notExecutable): .badFile
-    case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable), .stagedLoad(_, .noMemory): .noRoom
+    case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable), .stagedLoad(_, .noMemory, _):
+      .noRoom
     case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
     case .acpi, .noReset, .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays:
       .unsupported
@@ -41,7 +42,7 @@ extension BatonError {
     case .loadPanic(let error, _): BatonError.load(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .reboot, .shutdown, .fileLoad, .stagedLoad, .staging:
+      .reboot, .shutdown, .fileLoad, .stagedLoad, .staging, .anotherBaton:
       .systemCall
     }
   }
@@ -130,12 +131,20 @@ extension BatonError {
       "a dump kernel is loaded in the crashkernel region; --replace-crash-kernel gives it up, "
         + "--via=memory leaves it alone"
     case .staging(let obstacle): obstacle.sentence
-    case .stagedLoad(.crash, let error):
+    case .stagedLoad(.crash, let error, let isLoaded):
       "the crashkernel region did not take it: kexec_load: " + error.text
-        + "; nothing is loaded now, no dump kernel either; --via=memory does without the region"
-    case .stagedLoad(.normal, let error):
+        + (isLoaded
+          ? "; no next kernel is loaded now, and the region holds what it held"
+          : "; nothing is loaded now, no dump kernel either")
+        + "; --via=memory does without the region"
+    case .stagedLoad(.normal, let error, let isLoaded):
       "the region was loaded, but not the stage: kexec_load: " + error.text
-        + "; nothing is loaded now, no dump kernel either"
+        + (isLoaded
+          ? "; what is staged could not be taken back, and a panic resets: baton -u removes it"
+          : "; nothing is loaded now, no dump kernel either")
+    case .anotherBaton:
+      "another baton changes what is loaded at this moment (" + LoadLock.path
+        + "); nothing was changed; try again"
     case .stagedImageGone:
       "what baton -l had put into the crashkernel region was unloaded since; load it again"
     case .notForFileLoad(let path):

@@ -47,8 +47,11 @@ enum BatonError: Error {
   case unload(Errno)
   /// `--via=crashkernel` cannot be.
   case staging(StagingObstacle)
-  /// One of the calls of a staged load failed: both slots are empty.
-  case stagedLoad(KexecSlot, Errno)
+  /// One of the calls of a staged load failed: the normal slot is empty now; and whether the crash
+  /// slot holds something still.
+  case stagedLoad(KexecSlot, Errno, isCrashSlotLoaded: Bool)
+  /// Another process changes what is loaded at this moment.
+  case anotherBaton
   /// What was staged is no longer in the crash slot.
   case stagedImageGone
   /// `kexec_file_load(2)` refused.

@@ -143,6 +143,9 @@ extension LoadCommand {
       }
       return removeStaged()
     }
+    let before = LoadRecord.crashSlot(system)
+    // Somebody may have loaded one while this was prepared.
+    if before == .dumpKernel, !invocation.replacesCrashKernel { throw .staging(.dumpKernelLoaded) }
     // If this is killed from here on, what lies in the crash slot is known to be no dump kernel.
     let older: [UInt8]?
     do throws(Errno) { older = try LoadRecord.replaceByIntent(system) } catch {
@@ -158,29 +161,29 @@ extension LoadCommand {
       try SegmentLoader.load(
         plan, slot: .crash, kernel: kernel, initrd: initrd, deviceTree: deviceTree, system: system)
     } catch {
-      // The kernel has freed what was there before it looked at this.
-      LoadRecord.forget(system)
-      throw .stagedLoad(.crash, error)
+      // The kernel frees what was there before it looks at this, but not before all its refusals.
+      let isLoaded = KernelFlags.isLoaded(.crash, system)
+      if !isLoaded || !before.isBatons { LoadRecord.forget(system) }
+      if !isLoaded { CrashRecord.forget(system) }
+      throw .stagedLoad(.crash, error, isCrashSlotLoaded: isLoaded)
     }
+    CrashRecord.forget(system)
     do throws(Errno) {
       try SegmentLoader.load(
         plan, slot: .normal, kernel: kernel, initrd: initrd, deviceTree: deviceTree, system: system)
     } catch {
       let failure = error
-      do throws(Errno) {
-        try SegmentLoader.unload(.crash, system)
-        LoadRecord.forget(system)
-      } catch {}
-      throw .stagedLoad(.normal, failure)
+      do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch {}
+      // Else the intent stays: what is there is no dump kernel.
+      let isLoaded = KernelFlags.isLoaded(.crash, system)
+      if !isLoaded { LoadRecord.forget(system) }
+      throw .stagedLoad(.normal, failure, isCrashSlotLoaded: isLoaded)
     }
   }
 
   /// What an earlier load staged is nobody's any more once another load has taken the normal slot.
   func removeStaged() {
-    switch LoadRecord.crashSlot(system) {
-    case .empty, .dumpKernel: return
-    case .stagedImage, .interrupted: break
-    }
+    guard LoadRecord.hasStagedImage(system) else { return }
     do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch {
       warn("what an earlier load staged stays in the crashkernel region: " + error.text)
     }

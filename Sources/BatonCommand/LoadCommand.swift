@@ -13,6 +13,11 @@ struct LoadCommand<System: LinuxSystem> {
   let system: System
 
   func run() throws(BatonError) {
+    if !invocation.isDryRun {
+      // What holds whatever way the load takes.
+      try LoadPermission.require(byFile: true, slot: invocation.slot, system)
+      try LoadLock.take(system)
+    }
     if invocation.slot == .crash { return try loadCrashKernel() }
     if invocation.route == .file { return try loadByFile(because: "--via=file") }
     if invocation.route == nil, mayLoadByFile, KernelFlags.isLockedDown(system) {
@@ -25,7 +30,7 @@ struct LoadCommand<System: LinuxSystem> {
       if case .file(Invocation.retainedInitrd, .noSuchFile) = error { throw .initrdNotRetained }
       guard invocation.route == nil else { throw error }
       switch error {
-      case .stagedLoad(.crash, _), .staging(.recordUnwritable):
+      case .stagedLoad(.crash, _, _), .staging(.recordUnwritable), .staging(.dumpKernelLoaded):
         warn(error.sentence)
         do throws(BatonError) { try loadWithStage(avoidingCrashRegion: error.sentence) } catch {
           try loadWithoutStage(after: error)

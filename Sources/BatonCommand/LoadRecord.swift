@@ -24,7 +24,9 @@ enum LoadRecord {
       json.member("state", "loaded")
       json.member("via", choice.route.text)
       json.member("reason", choice.reason)
-      json.member("crashSlot", choice.route == .crashKernel ? staged : nil)
+      // Also where an older load's guard could not be removed: it is no dump kernel.
+      json.member(
+        "crashSlot", choice.route == .crashKernel || hasStagedImage(system) ? staged : nil)
       json.member("planDigest", plan?.digestText)
       json.member("time", system.time)
       json.member("kernel", image)
@@ -96,10 +98,7 @@ enum LoadRecord {
 
   /// Whether the crash slot holds what `-l` put there.
   static func hasStagedImage<System: LinuxSystem>(_ system: System) -> Bool {
-    switch crashSlot(system) {
-    case .stagedImage, .interrupted: true
-    case .empty, .dumpKernel: false
-    }
+    crashSlot(system).isBatons
   }
 
   /// What holds the crash slot.
@@ -111,6 +110,9 @@ enum LoadRecord {
     case stagedImage
     /// Left by a load that did not come to its end.
     case interrupted
+
+    /// Whether what it holds is what `-l` put there.
+    var isBatons: Bool { self == .stagedImage || self == .interrupted }
   }
 
   /// What holds the crash slot, as far as the kernel and this boot's record tell. What was loaded

@@ -14,7 +14,7 @@ enum StagingArea {
     guard let line = KernelFlags.line("/sys/kernel/kexec_crash_size", system),
       let size = UInt64(line), size > 0
     else { return nil }
-    return memory.crashKernel.ranges.last { $0.size == size }
+    return memory.crashKernelReservations.last { $0.size == size }
   }
 }
 

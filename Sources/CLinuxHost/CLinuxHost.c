@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -157,8 +158,8 @@ long linux_exec_shutdown(void) {
     return -error;
 }
 
-long linux_replace_file(const char *path, const void *content, size_t size) {
-    char name[4096];
+// Copies a path of at most 4,000 bytes and makes the folders that it lies in.
+static long make_folders(const char *path, char name[4096]) {
     size_t length = strlen(path);
     if (length > 4000) return -ENAMETOOLONG;
     memcpy(name, path, length + 1);
@@ -167,7 +168,28 @@ long linux_replace_file(const char *path, const void *content, size_t size) {
         if (mkdir(name, 0755) < 0 && errno != EEXIST) return -errno;
         *slash = '/';
     }
-    memcpy(name + length, ".new", sizeof ".new");
+    return 0;
+}
+
+long linux_lock_file(const char *path) {
+    char name[4096];
+    long failure = make_folders(path, name);
+    if (failure < 0) return failure;
+    // Never closed: the lock is the process's.
+    int descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return -errno;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return 0;
+    long status = -errno;
+    close(descriptor);
+    return status;
+}
+
+long linux_replace_file(const char *path, const void *content, size_t size) {
+    char name[4096];
+    long failure = make_folders(path, name);
+    if (failure < 0) return failure;
+    // A name of this process's own: another may be writing, too.
+    snprintf(name + strlen(name), 32, ".%ld.new", (long)getpid());
     // What is written is always a file of our own making: never one, or a link, that was there. A
     // write that was interrupted may have left one.
     unlink(name);

@@ -17,12 +17,19 @@ extension PlacementRequest {
     area.subtract(guardRange)
     area.subtract(canary)
     area = area.alignedInward(to: pageSize)
-    // Which comes first matters only where not everything fits.
-    let attempts = [
-      try attempt(kernelFirst: true, region, area, free),
-      try attempt(kernelFirst: false, region, area, free),
-    ]
-    let best = attempts[1].score > attempts[0].score ? attempts[1] : attempts[0]
+    // Which comes first matters only where not everything fits; one order may then leave no room
+    // elsewhere, where the other does.
+    var chosen: Attempt?
+    var failure = PlacementError.noRoomInCrashRegion(size: region.available.size)
+    for kernelFirst in [true, false] {
+      do throws(PlacementError) {
+        let next = try attempt(kernelFirst: kernelFirst, region, area, free)
+        if chosen.map({ next.score > $0.score }) ?? true { chosen = next }
+      } catch {
+        failure = error
+      }
+    }
+    guard let best = chosen else { throw failure }
     guard best.kernelPlace != .relocated || initrdSize > 0 && best.initrdPlace != .relocated else {
       throw .noRoomInCrashRegion(size: region.available.size)
     }

@@ -9,7 +9,8 @@ public struct Handoff: Sendable {
   public var tool = Tool.baton
   /// Where the next kernel waits, as `baton --via` takes it; nil leaves that to baton.
   public var route: Route?
-  /// What the first kernel reserves by `crashkernel=`; nil: nothing.
+  /// What the first kernel reserves, as `crashkernel=` takes it; nil: nothing. Behind a space there may be
+  /// another `crashkernel=`.
   public var crashKernel: String?
   /// Shell commands of the first userland before the load; kexec-tools are at hand.
   public var preparation: String?
@@ -36,9 +37,8 @@ public struct Handoff: Sendable {
   public var secondKernel: String
   /// A person's own initial file system for the second kernel; the lab's own where it is nil.
   public var secondInitrd: String?
-  /// What the first kernel reserves for a crash kernel (`crashkernel=`): the second kernel is then
-  /// started by a crash of the first. Nil for a handoff that somebody asks for.
-  public var crashReservation: String?
+  /// Whether the second kernel is loaded to be started by a crash of the first, and is.
+  public var crashes = false
   /// Bytes of a file in the lab's own initial file system that the second userland compares with
   /// its digest.
   public var ballast = 0
@@ -92,10 +92,10 @@ public struct Handoff: Sendable {
       load =
         (preparation.map { $0 + "\n" } ?? "")
         + "baton \(verified ? "" : "-i ")\(via)\(policy)-d "
-        + (crashReservation == nil ? "-l " : "-p ") + operands
+        + (crashes ? "-p " : "-l ") + operands
       execute =
         (interlude.map { $0 + "\n" } ?? "")
-        + (crashReservation == nil ? "baton -e" : Userland.crash)
+        + (crashes ? Userland.crash : "baton -e")
       if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }
     case .kexecTools:
       files += try Self.kexecTools(workspace)
@@ -107,11 +107,11 @@ public struct Handoff: Sendable {
       initrd = try HostFile.bytes(of: secondInitrd)
     } else {
       var tools = tool == .baton ? Array(files.prefix(1)) : []
-      if crashReservation != nil { tools += try workspace.makedumpfile() }
+      if crashes { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
         busybox: busybox, files: tools + (try modules(of: secondKernel)),
         commands: mounting + secondCommands
-          + (crashReservation == nil ? "" : Userland.examination), ballast: ballast)
+          + (crashes ? Userland.examination : ""), ballast: ballast)
     }
     var kernel = try HostFile.bytes(of: secondKernel)
     // An arm64 Image's header (booting.rst). Bit 3 of the flags: any 2 MiB boundary will do.
@@ -134,7 +134,6 @@ public struct Handoff: Sendable {
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
     machine.kernel = firstKernel
-    if let crashReservation { machine.commandLine += " " + crashReservation }
     machine.initrd = directory + "/first.cpio"
     if let crashKernel { machine.commandLine += " crashkernel=" + crashKernel }
     // Unpacking, and a digest without instructions for it: a second or two for each 10 MB.

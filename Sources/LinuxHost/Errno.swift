@@ -16,6 +16,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
   public static let noSuchFile = Errno(rawValue: 2)  // ENOENT
   public static let ioError = Errno(rawValue: 5)  // EIO
   public static let notExecutable = Errno(rawValue: 8)  // ENOEXEC
+  public static let wouldBlock = Errno(rawValue: 11)  // EAGAIN
   public static let noMemory = Errno(rawValue: 12)  // ENOMEM
   public static let permissionDenied = Errno(rawValue: 13)  // EACCES
   public static let busy = Errno(rawValue: 16)  // EBUSY
@@ -49,6 +50,7 @@ public struct Errno: Error, RawRepresentable, Hashable, Sendable {
     case .libraryBad: "Accessing a corrupted shared library"
     case .keyMissing: "Required key not available"
     case .keyRejected: "Key was rejected by service"
+    case .wouldBlock: "Resource temporarily unavailable"
     case .noMemory: "Cannot allocate memory"
     case .permissionDenied: "Permission denied"
     case .busy: "Device or resource busy"

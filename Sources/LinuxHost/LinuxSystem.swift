@@ -35,6 +35,12 @@ public protocol LinuxSystem {
   /// folders that it lies in.
   func replace(_ path: String, with content: [UInt8]) throws(Errno)
 
+  /// Takes an exclusive lock on a file until this process ends: flock(2). Makes the file and the
+  /// folders that it lies in.
+  ///
+  /// - Throws: `Errno.wouldBlock` where another process has it.
+  func lock(_ path: String) throws(Errno)
+
   /// Removes a file: unlink(2).
   func remove(_ path: String) throws(Errno)
 

@@ -50,6 +50,11 @@ public struct RunningLinux: LinuxSystem {
     guard status == 0 else { throw Errno(failure: status) }
   }
 
+  public func lock(_ path: String) throws(Errno) {
+    let status = unsafe path.withCString { unsafe linux_lock_file($0) }
+    guard status == 0 else { throw Errno(failure: status) }
+  }
+
   public func remove(_ path: String) throws(Errno) {
     let status = unsafe path.withCString { unsafe linux_remove_file($0) }
     guard status == 0 else { throw Errno(failure: status) }

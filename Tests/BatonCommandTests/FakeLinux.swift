@@ -49,6 +49,11 @@ final class FakeLinux: LinuxSystem {
 
   /// Called where `reboot(2)` has its effect.
   var onReboot: (FakeLinux) -> Void = { _ in }
+  /// Called where something is written for people.
+  var onWrite: (FakeLinux, String) -> Void = { _, _ in }
+  var lockFailure: Errno?
+  /// What any call for this slot is refused with, before it has an effect.
+  var slotRefusals: [KexecSlot: Errno] = [:]
   /// Called where `kexec_load(2)` has its effect.
   var onKexecLoad: (FakeLinux) -> Void = { _ in }
 
@@ -109,7 +114,13 @@ final class FakeLinux: LinuxSystem {
     guard files.removeValue(forKey: path) != nil else { throw .noSuchFile }
   }
 
+  func lock(_ path: String) throws(Errno) {
+    try countCall()
+    if let lockFailure { throw lockFailure }
+  }
+
   func write(_ text: String, to stream: OutputStream) {
+    onWrite(self, text)
     switch stream {
     case .standardOutput: output += text
     case .standardError:
@@ -143,7 +154,7 @@ final class FakeLinux: LinuxSystem {
     onKexecLoad(self)
     try countCall()
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
-    if let kexecLoadFailure { throw kexecLoadFailure }
+    if let failure = kexecLoadFailure ?? slotRefusals[slot] { throw failure }
     // A crash image is freed before a new one is looked at.
     if slot == .crash { setLoaded(.crash, false) }
     if !copies.isEmpty, let failure = slotFailures[slot] { throw failure }

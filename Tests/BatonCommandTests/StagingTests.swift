@@ -210,6 +210,126 @@ import Testing
     #expect(calls(linux)[2].segments.contains { $0.bytes == FakeLinux.kernelImage })
   }
 
+  private func status(_ linux: FakeLinux) throws -> [String: Any] {
+    let before = linux.output.count
+    _ = Baton.run(["-S", "--json"], system: linux)
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(linux.output.dropFirst(before).utf8))
+        as? [String: Any])
+  }
+
+  @Test func `A crash slot that cannot be changed now keeps what it held, known for what it is`()
+    throws
+  {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.slotRefusals[.crash] = .busy
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .systemCall)
+    #expect(linux.complaints.contains("the region holds what it held"), "\(linux.complaints)")
+    #expect(!linux.complaints.contains("nothing is loaded now"))
+    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+
+    let dump = try FakeLinux.reserving()
+    dump.setLoaded(.crash, true)
+    dump.slotRefusals[.crash] = .busy
+    let replacing = Self.load + ["--via=crashkernel", "--replace-crash-kernel"]
+    #expect(Baton.run(replacing, system: dump) == .systemCall)
+    #expect(dump.complaints.contains("the region holds what it held"))
+    #expect(try status(dump)["crashKernelLoaded"] as? Bool == true)
+  }
+
+  @Test func `A guard that stays behind is no dump kernel, whatever was loaded since`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.slotRefusals[.crash] = .busy
+    #expect(Baton.run(Self.load + ["--via=memory"], system: linux) == .success)
+    #expect(linux.complaints.contains("stays in the crashkernel region"))
+    #expect(try status(linux)["crashKernelLoaded"] as? Bool == false)
+    linux.slotRefusals = [:]
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(try status(linux)["stagedImageLoaded"] as? Bool == false)
+    #expect(linux.files["/sys/kernel/kexec_crash_loaded"] == Array("0\n".utf8))
+  }
+
+  @Test func `A stage that is refused, and a region that keeps its image, are told`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.slotFailures[.normal] = .noMemory
+    linux.onKexecLoad = { if $0.effects.count == 1 { $0.slotRefusals[.crash] = .busy } }
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .noRoom)
+    #expect(linux.complaints.contains("baton -u removes it"), "\(linux.complaints)")
+    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+  }
+
+  @Test(arguments: [true, false])
+  func `A dump kernel that comes while the plan is made is left alone`(isAuto: Bool) throws {
+    let linux = try FakeLinux.reserving()
+    // The plan is shown when everything has been decided.
+    linux.onWrite = { if $1.contains("via crashkernel") { $0.setLoaded(.crash, true) } }
+    let way = isAuto ? [] : ["--via=crashkernel"]
+    #expect(
+      Baton.run(Self.load + ["-d"] + way, system: linux) == (isAuto ? .success : .notPermitted))
+    #expect(calls(linux).map(\.slot) == (isAuto ? [.normal] : []))
+    #expect(linux.complaints.contains("a dump kernel is loaded"))
+  }
+
+  @Test func `What is noted of a dump kernel goes when its place is taken`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.setLoaded(.crash, true)
+    linux.files["/run/baton/crash.json"] = Array(
+      "{\"bootId\":\"5f2a9d60-0000-4000-8000-000000000001\",\"kernel\":\"/boot/dump\"}".utf8)
+    let replacing = Self.load + ["--via=crashkernel", "--replace-crash-kernel"]
+    #expect(Baton.run(replacing, system: linux) == .success)
+    #expect(linux.files["/run/baton/crash.json"] == nil)
+  }
+
+  @Test func `Two commands do not change the slots at the same time`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.lockFailure = .wouldBlock
+    #expect(Baton.run(Self.load, system: linux) == .systemCall)
+    #expect(Baton.run(["-u"], system: linux) == .systemCall)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("another baton"))
+    #expect(Baton.run(Self.load + ["--dry-run"], system: linux) == .success)
+    // Without a place for the lock nobody is kept out.
+    linux.lockFailure = .readOnlyFileSystem
+    #expect(Baton.run(Self.load, system: linux) == .success)
+  }
+
+  @Test func `Reservations that touch are two`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.files["/proc/iomem"] = Array(
+      """
+      40000000-bfffffff : System RAM
+        40210000-415fffff : Kernel code
+        41910000-41c9ffff : Kernel data
+        9c000000-9fffffff : Crash kernel
+        a0000000-a3ffffff : Crash kernel
+
+      """.utf8)
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    #expect(calls(linux).first?.slot == .crash)
+    #expect(calls(linux)[0].segments.allSatisfy { Self.region.contains(Self.range($0)) })
+  }
+
+  @Test func `Where the kernel in the region leaves no room for the initrd, the initrd is there`()
+    throws
+  {
+    let linux = try FakeLinux.reserving(6 << 20)
+    linux.files["/proc/iomem"] = Array(
+      """
+      40000000-402fffff : System RAM
+      a0000000-a05fffff : System RAM
+        a0000000-a05fffff : Crash kernel
+
+      """.utf8)
+    let initrd = (0..<7 << 19).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    linux.files["/boot/initrd"] = initrd
+    #expect(
+      Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .success,
+      "\(linux.complaints)")
+    #expect(calls(linux).first?.segments.contains { $0.bytes == initrd } == true)
+  }
+
   @Test func `Without a region, or with too small a one, the right size is told`() throws {
     let none = try FakeLinux.machine()
     #expect(Baton.run(Self.load + ["--via=crashkernel"], system: none) == .unsupported)

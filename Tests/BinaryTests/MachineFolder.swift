@@ -113,6 +113,8 @@ final class FolderLinux: LinuxSystem {
 
   func replace(_ path: String, with content: [UInt8]) throws(Errno) { throw .permissionDenied }
 
+  func lock(_ path: String) throws(Errno) {}
+
   func remove(_ path: String) throws(Errno) { throw .permissionDenied }
 
   var counter: UInt64 { real.counter }

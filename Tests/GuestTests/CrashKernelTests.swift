@@ -13,12 +13,13 @@ import Testing
 
   private func crash(
     _ first: String, to next: String? = nil, verified: Bool = true,
-    reserving reservation: String = "crashkernel=256M",
+    reserving reservation: String = "256M",
     on adapt: (inout Machine) -> Void = { _ in }
   ) async throws -> Found {
     let workspace = Workspace()
     var handoff = try Handoff(debian: first, to: next, in: workspace)
-    handoff.crashReservation = reservation
+    handoff.crashKernel = reservation
+    handoff.crashes = true
     handoff.verified = verified
     adapt(&handoff.machine)
     let run = try await GuestSlots.shared.withGuest { [handoff] in
@@ -65,7 +66,7 @@ import Testing
 
   @Test func highAndLowReservationsAreBothUsed() async throws {
     let found = try await crash(
-      "6.1", reserving: "crashkernel=256M,high crashkernel=64M,low"
+      "6.1", reserving: "256M,high crashkernel=64M,low"
     ) {
       $0.level = .vhe
       $0.memory = 6144
@@ -81,7 +82,8 @@ import Testing
   @Test func aFlippedBitEndsInAMessageAndAReset() async throws {
     let workspace = Workspace()
     var handoff = try Handoff(debian: "6.1", in: workspace)
-    handoff.crashReservation = "crashkernel=256M"
+    handoff.crashKernel = "256M"
+    handoff.crashes = true
     try await HostFile.withTemporaryDirectory { [handoff] directory in
       let run = try await GuestSlots.shared.withGuest {
         let snapshot = try await StageSnapshot(of: handoff, in: directory, workspace)

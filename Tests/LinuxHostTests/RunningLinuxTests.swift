@@ -91,8 +91,8 @@ import Testing
       let victim = directory + "/victim"
       try Data([1, 2, 3]).write(to: URL(fileURLWithPath: victim))
       // Sound: both are strings that live for the calls.
-      try #require(unsafe Glibc.link(victim, directory + "/hard.new") == 0)
-      try #require(unsafe Glibc.symlink(victim, directory + "/soft.new") == 0)
+      try #require(unsafe Glibc.link(victim, directory + "/hard.\(getpid()).new") == 0)
+      try #require(unsafe Glibc.symlink(victim, directory + "/soft.\(getpid()).new") == 0)
       for name in ["hard", "soft"] {
         try linux.replace(directory + "/" + name, with: [9])
         #expect(try linux.read(directory + "/" + name) == [9])
@@ -101,6 +101,16 @@ import Testing
       #expect(
         try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
           == ["hard", "soft", "victim"])
+    }
+  }
+
+  @Test func `A lock is one's own, and makes its folder`() throws {
+    try inDirectory { directory in
+      let path = directory + "/folder/lock"
+      try linux.lock(path)
+      #expect(throws: Errno.wouldBlock) { try linux.lock(path) }
+      try linux.lock(directory + "/folder/other")
+      #expect(throws: Errno.notDirectory) { try linux.lock(path + "/below") }
     }
   }
 

@@ -96,6 +96,9 @@ long linux_exec_shutdown(void);
 // or the new one, whatever happens. At most 4,000 bytes of path.
 long linux_replace_file(const char *path, const void *content, size_t size);
 long linux_remove_file(const char *path);
+// Makes the folders of `path` and the file, and locks it (flock(2)) until the process ends; -EAGAIN
+// where another has it. At most 4,000 bytes of path.
+long linux_lock_file(const char *path);
 
 // Writes to a device that takes what one call writes as one record.
 long linux_write_record(const char *path, const void *content, size_t size);
