@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: deb install uninstall manual help setup setup-all run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
+.PHONY: deb install uninstall manual help setup setup-all setup-matrix run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -25,6 +25,9 @@ setup: ## Host packages and the arm64 pieces that the machine lacks
 setup-all:
 	@Scripts/setup --all
 
+setup-matrix:
+	@Scripts/setup --matrix
+
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
 	$(call say,handing over)
 	@.build/debug/lab run $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(INITRD),--initrd '$(INITRD)')
@@ -33,7 +36,7 @@ bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
 	$(call say,handing over four times)
 	@.build/debug/lab bench
 
-matrix: setup-all dist checks lab ## Every kernel on every machine, with a table at the end: minutes
+matrix: setup-matrix dist deb checks lab ## Every kernel on every machine, with a table at the end: minutes
 	$(call say,handing over on every machine)
 	@.build/debug/lab matrix
 	$(call say,relocating by every system)
@@ -48,7 +51,7 @@ matrix-cpus: setup dist lab ## 50 handoffs in a row on 4 CPUs, then on 8: minute
 	$(call say,handing over 50 times on 8 CPUs)
 	@.build/debug/lab chain --length 50 --cpus 8
 
-test: setup-all dist checks lab ## Everything: libraries, binaries, guests
+test: setup-all dist manual checks lab ## Everything: libraries, binaries, guests
 	$(call say,building the tests)
 	@$(SWIFT) build --quiet --build-tests
 	$(call say,testing)

@@ -97,6 +97,8 @@ public struct Machine: Sendable {
   /// The image of a disk, which outlives the guest: /dev/vda where the guest has loaded the modules
   /// that it takes.
   public var disk: String?
+  /// Whether what the guest writes to the disk is gone with it.
+  public var forgetsDisk = false
   /// Whether the guest's clocks count instructions, one a nanosecond: what it measures is exact then,
   /// and the same every time.
   public var clocksCountInstructions = false
@@ -152,7 +154,9 @@ public struct Machine: Sendable {
     }
     if let disk {
       result += [
-        "-drive", "if=none,id=disk,format=raw,cache=unsafe,file=" + disk,
+        "-drive",
+        "if=none,id=disk,format=raw,cache=unsafe,snapshot=\(forgetsDisk ? "on" : "off"),file="
+          + disk,
         "-device", "virtio-blk-device,drive=disk",
       ]
     }

@@ -63,6 +63,21 @@ public struct Workspace: Sendable {
     try existing(root + "/dist/relay", remedy: "make dist")
   }
 
+  /// The image of a Debian's root, an ext4 file system.
+  func debianRoot() throws(LabError) -> String {
+    try existing(cache + "/guest/debian-root/image", remedy: "Scripts/setup --matrix")
+  }
+
+  /// The Debian package of `baton`.
+  public func package() throws(LabError) -> String {
+    guard
+      let name = try HostFile.names(in: root + "/dist").last(where: {
+        $0.hasPrefix("baton_") && $0.hasSuffix("_arm64.deb")
+      })
+    else { throw .missing(path: root + "/dist/baton_VERSION_arm64.deb", remedy: "make deb") }
+    return root + "/dist/" + name
+  }
+
   /// The lab's QEMU plugin, as SwiftPM's debug build leaves it.
   public func plugin() throws(LabError) -> String {
     try existing(

@@ -3,7 +3,7 @@ import Testing
 
 /// Debian's kexec-tools and baton, called as `kexec`, one after the other in one guest: the same command
 /// lines, the same answers.
-@Suite struct KexecToolsTests {
+@Suite(.matrix) struct KexecToolsTests {
   /// What a command line is given to, and the words behind the name.
   private struct Row {
     /// What kexec-tools has loaded before: `-l`, `-p` or nothing.
