@@ -172,22 +172,20 @@ public enum Baton {
   private static func unload<System: LinuxSystem>(
     _ slot: KexecSlot, _ system: System
   ) throws(BatonError) {
-    try LoadPermission.require(byFile: slot == .normal, slot: slot, system)
+    try LoadPermission.require(byFile: true, slot: slot, system)
     try LoadLock.take(system)
     if slot == .crash {
       try CrashRecord.requireNothingStaged(system)
-      do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch { throw .unload(error) }
+      do throws(Errno) { try unloadByTheCallThatWorks(.crash, system) } catch {
+        throw .unload(error)
+      }
       CrashRecord.forget(system)
       return
     }
     let record = LoadRecord.takeAway(system)
     do throws(Errno) {
       // The normal slot first: no stage may be loaded that relies on what is not.
-      if KernelFlags.isLockedDown(system) {
-        try system.kexecFileUnload()
-      } else {
-        try SegmentLoader.unload(.normal, system)
-      }
+      try unloadByTheCallThatWorks(.normal, system)
       switch LoadRecord.crashSlot(system) {
       case .stagedImage, .interrupted: try SegmentLoader.unload(.crash, system)
       case .empty, .dumpKernel: break
@@ -197,6 +195,16 @@ public enum Baton {
       throw .unload(error)
     }
     LoadRecord.forget(system)
+  }
+
+  private static func unloadByTheCallThatWorks<System: LinuxSystem>(
+    _ slot: KexecSlot, _ system: System
+  ) throws(Errno) {
+    if KernelFlags.isLockedDown(system) {
+      try system.kexecFileUnload(slot)
+    } else {
+      try SegmentLoader.unload(slot, system)
+    }
   }
 
   private static func execute<System: LinuxSystem>(

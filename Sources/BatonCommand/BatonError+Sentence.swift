@@ -40,11 +40,19 @@ extension BatonError {
     case .crashNotes(.absent), .tooMuchMemoryToDescribe: .unsupported
     case .treeCells: .badFile
     case .loadPanic(let error, _): BatonError.load(error).status
+    case .fileLoadPanic(let error, _): BatonError.fileLoad(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
       .reboot, .shutdown, .fileLoad, .stagedLoad, .staging, .anotherBaton:
       .systemCall
     }
+  }
+
+  /// What a refused load has left of the crash kernel before.
+  private static func crashSlot(isLoaded: Bool) -> String {
+    isLoaded
+      ? "; the crash kernel that was loaded is still there"
+      : "; no crash kernel is loaded now: the running kernel drops the old one first"
   }
 
   /// What was wrong, where, what to do.
@@ -174,10 +182,9 @@ extension BatonError {
       path + ": the root's #address-cells and #size-cells cannot hold the crash kernel's "
         + "addresses; reserve memory below 4 GiB (crashkernel=256M,low) or give another tree"
     case .loadPanic(let error, let isLoaded):
-      BatonError.load(error).sentence
-        + (isLoaded
-          ? "; the crash kernel that was loaded is still there"
-          : "; no crash kernel is loaded now: the running kernel drops the old one first")
+      BatonError.load(error).sentence + Self.crashSlot(isLoaded: isLoaded)
+    case .fileLoadPanic(let error, let isLoaded):
+      error.fileLoadSentence + Self.crashSlot(isLoaded: isLoaded)
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
     case .shutdown(let error):
       "the kernel is loaded, but shutdown could not be run: " + error.text

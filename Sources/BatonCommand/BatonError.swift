@@ -76,6 +76,8 @@ enum BatonError: Error {
   case treeCells(String)
   /// As `load`, of the crash slot; and whether that now holds something.
   case loadPanic(Errno, isLoaded: Bool)
+  /// As `fileLoad`, likewise.
+  case fileLoadPanic(Errno, isLoaded: Bool)
   case reboot(Errno)
   /// shutdown(8) could not be run.
   case shutdown(Errno)

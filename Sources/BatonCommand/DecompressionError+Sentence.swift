@@ -26,7 +26,7 @@ extension DecompressionError {
         + " KiB, more than half of the memory that is available ("
         + String(limit >> 10) + " KiB)"
     case .largerThan(let limit):
-      "decompressed it has more than half of the memory that is available ("
+      "decompressed it has more than half of the memory that is available, or what is left of that ("
         + String(limit >> 10) + " KiB)"
     case .unsupported:
       data + " that uses what baton's decoder lacks (a filter, a check or a dictionary); "

@@ -232,6 +232,16 @@ extension Invocation {
         if !result.verifiesEverything { throw .contradiction("--require-verified", "--no-checks") }
         if result.route == .file { throw .contradiction("--require-verified", "--via=file") }
       }
+      // All of it goes into the reserved memory, and no other CPU is woken after a crash.
+      if result.slot == .crash {
+        if let route = result.route, route != .file {
+          throw .contradiction("--load-panic", "--via=" + route.text)
+        }
+        if result.replacesCrashKernel {
+          throw .contradiction("--load-panic", "--replace-crash-kernel")
+        }
+        if result.processorLimit != .max { throw .contradiction("--load-panic", "--cpus") }
+      }
       if result.route == .file, let option = result.stageOption {
         throw .contradiction("--via=file", option)
       }

@@ -58,7 +58,11 @@ struct KernelFile: ~Copyable {
       guard let range = parts.deviceTree else { return nil }
       return try Self.deviceTree(bytes.extracting(range), path, reading)
     }
-    let image = try Self.image(consume content, parts, isInflated: outer != nil, reading)
+    // What is held already counts towards what may result.
+    var left = reading
+    if outer != nil { left.limit -= min(left.limit, UInt64(content.byteCount)) }
+    left.limit -= min(left.limit, UInt64(parts.initrd?.count ?? 0))
+    let image = try Self.image(consume content, parts, isInflated: outer != nil, left)
     name = parts.name
     warnings = parts.warnings
     self.image = image

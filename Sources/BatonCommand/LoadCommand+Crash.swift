@@ -133,11 +133,23 @@ extension LoadCommand {
           system: system)
       }
     } catch {
-      // What the slot held before may be gone even so.
-      let isLoaded = KernelFlags.isLoaded(.crash, system)
-      if !isLoaded { CrashRecord.forget(system) }
-      throw .loadPanic(error, isLoaded: isLoaded)
+      throw .loadPanic(error, isLoaded: crashKernelRemains())
     }
+    noteCrashKernel(segments, plan, commandLine)
+  }
+
+  /// Whether a crash kernel is loaded still after a load that was refused: what the slot held before
+  /// may be gone even so.
+  func crashKernelRemains() -> Bool {
+    let isLoaded = KernelFlags.isLoaded(.crash, system)
+    if !isLoaded { CrashRecord.forget(system) }
+    return isLoaded
+  }
+
+  /// Leaves the record of a crash kernel that is loaded; the plan is nil where nothing is verified.
+  func noteCrashKernel(
+    _ segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, _ commandLine: [UInt8]?
+  ) {
     let record = CrashRecord.json(
       of: segments, digest: plan?.digestText, verifiedBytes: plan?.verifiedBytes ?? 0,
       invocation: invocation, image: imagePath, commandLine: commandLine, system)

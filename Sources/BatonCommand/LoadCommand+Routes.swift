@@ -193,7 +193,14 @@ extension LoadCommand {
   func loadByFile(because reason: String) throws(BatonError) {
     if let option = invocation.stageOption { throw .lockedDownWith(option: option) }
     if invocation.requiresVerified { throw .cannotVerify }
-    if !invocation.isDryRun { try LoadPermission.require(byFile: true, system) }
+    let slot = invocation.slot
+    if !invocation.isDryRun {
+      try LoadPermission.require(byFile: true, slot: slot, system)
+      if slot == .crash { try CrashRecord.requireNothingStaged(system) }
+    }
+    if slot == .crash, KernelFlags.line("/sys/kernel/kexec_crash_size", system) == "0" {
+      throw .noCrashRegion
+    }
     let kernel = try map(imagePath)
     let format = kernel.withBytes { FileFormat(recognizing: $0) }
     switch format {
@@ -203,7 +210,7 @@ extension LoadCommand {
     _ = try header(of: kernel, imagePath)
     if let initrd = invocation.initrds.first { _ = try map(initrd) }
     let tree = try Machine.runningTree(system)
-    if let cpu = Suitability.stayingCPU(tree, system) {
+    if slot == .normal, let cpu = Suitability.stayingCPU(tree, system) {
       throw .cpuStays(cpu.name, possible: cpu.possible)
     }
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
@@ -218,16 +225,18 @@ extension LoadCommand {
       if invocation.route == nil { warn(warning) }
       return
     }
-    let older = LoadRecord.takeAway(system)
+    let older = slot == .normal ? LoadRecord.takeAway(system) : nil
     do throws(Errno) {
       try system.kexecFileLoad(
         kernel: imagePath, initrd: invocation.initrds.first,
-        commandLine: commandLine ?? tree?.bootArguments ?? [])
+        commandLine: commandLine ?? tree?.bootArguments ?? [], slot: slot)
     } catch {
+      if slot == .crash { throw .fileLoadPanic(error, isLoaded: crashKernelRemains()) }
       LoadRecord.putBack(older, system)
       throw .fileLoad(error)
     }
     if invocation.route == nil { warn(warning) }
+    if slot == .crash { return noteCrashKernel([], nil, commandLine) }
     removeStaged()
     note(
       LoadRecord.json(

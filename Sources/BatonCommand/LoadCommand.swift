@@ -18,10 +18,15 @@ struct LoadCommand<System: LinuxSystem> {
       try LoadPermission.require(byFile: true, slot: invocation.slot, system)
       try LoadLock.take(system)
     }
-    if invocation.slot == .crash { return try loadCrashKernel() }
     if invocation.route == .file { return try loadByFile(because: "--via=file") }
     if invocation.route == nil, mayLoadByFile, KernelFlags.isLockedDown(system) {
       return try loadByFile(because: "this kernel is locked down")
+    }
+    if invocation.slot == .crash {
+      do throws(BatonError) { return try loadCrashKernel() } catch {
+        guard case .loadPanic(.noSuchSystemCall, _) = error else { throw error }
+        return try loadWithoutStage(after: .load(.noSuchSystemCall))
+      }
     }
     if !invocation.isDryRun { try LoadPermission.require(byFile: false, system) }
     do throws(BatonError) {
@@ -50,8 +55,11 @@ struct LoadCommand<System: LinuxSystem> {
     do throws(BatonError) {
       try loadByFile(because: "this kernel was built without kexec_load")
     } catch {
-      if case .fileLoad(.noSuchSystemCall) = error { throw .load(.noSuchSystemCall) }
-      throw error
+      switch error {
+      case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, _):
+        throw .load(.noSuchSystemCall)
+      default: throw error
+      }
     }
   }
 

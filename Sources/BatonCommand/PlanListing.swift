@@ -57,17 +57,25 @@ enum PlanListing {
     machine: Machine
   ) -> String {
     JSONText.object { json in
+      json.member("via", nil as String?)
+      json.member("reason", nil as String?)
       json.member("segments", objects: segments.count) { json, index in
         let segment = segments[index]
         json.member("name", String(segment.name))
         json.member("address", segment.destination.start.text)
         json.member("size", segment.size)
         json.member("memorySize", segment.destination.size)
+        json.member("slot", "crash")
+        json.member("movedTo", nil as String?)
       }
       json.member("verifiedBytes", plan?.verifiedBytes ?? 0)
       json.member("pieces", UInt64(plan?.pieces.count ?? 0))
+      json.member("cpus", 1 as UInt64)
       json.member("entry", entry.text)
       json.member("level", machine.level == .unknown ? nil : machine.level.text)
+      let lifeline = plan == nil ? nil : machine.lifeline
+      json.member("console", lifeline.flatMap { $0.console == .none ? nil : $0.console.text })
+      json.member("psci", lifeline.flatMap { $0.conduit == .none ? nil : $0.conduit.text })
     }
   }
 
@@ -107,6 +115,10 @@ enum PlanListing {
       json.member("segments", objects: 0) { _, _ in }
       json.member("verifiedBytes", 0 as UInt64)
       json.member("pieces", 0 as UInt64)
+      json.member("cpus", nil as UInt64?)
+      for key in ["entry", "level", "console", "psci"] as [StaticString] {
+        json.member(key, nil as String?)
+      }
     }
   }
 

@@ -106,6 +106,21 @@ long linux_fill_file(int descriptor, void *address, size_t offset, size_t size, 
 
 void linux_unmap(void *address, size_t size) { munmap(address, size); }
 
+static const char *lost_file_sentence;
+static int lost_file_status;
+
+static void end_for_lost_file(int signal) {
+    (void)signal;
+    linux_write(2, lost_file_sentence, strlen(lost_file_sentence));
+    _exit(lost_file_status);
+}
+
+void linux_explain_lost_files(const char *sentence, int status) {
+    lost_file_sentence = sentence;
+    lost_file_status = status;
+    signal(SIGBUS, end_for_lost_file);
+}
+
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags) {
     return result(syscall(SYS_kexec_load, entry, count, segments, flags));

@@ -15,9 +15,11 @@ public struct CoreDump: Sendable {
   public private(set) var frames: [[UInt64]] = []
   /// The dead kernel's handler of SysRq c: from its first byte to the next symbol.
   public private(set) var handler: Range<UInt64>?
+  /// Its function that writes the registers of the CPU that panics, and starts the crash kernel.
+  public private(set) var crashFunction: Range<UInt64>?
 
   public init(_ lines: [String]) {
-    var symbols: [UInt64] = []
+    var symbols: [[UInt64]] = [[], []]
     for line in lines {
       if line.hasPrefix("lab: vmcore ") {
         size = UInt64(line.dropFirst(12))
@@ -25,13 +27,22 @@ public struct CoreDump: Sendable {
         lastWords.append(String(line.dropFirst(11)))
       } else if line.hasPrefix("lab: registers ") {
         frames.append(line.dropFirst(15).split(separator: " ").compactMap { UInt64($0, radix: 16) })
-      } else if line.hasPrefix("lab: symbol ") {
-        if let address = UInt64(line.dropFirst(12).prefix { $0 != " " }, radix: 16) {
-          symbols.append(address)
+      } else {
+        for (index, name) in ["sysrq_handle_crash", "__crash_kexec"].enumerated() {
+          let prefix = "lab: \(name) "
+          guard line.hasPrefix(prefix),
+            let address = UInt64(
+              line.dropFirst(prefix.count).prefix { $0 != " " }, radix: 16)
+          else { continue }
+          symbols[index].append(address)
         }
       }
     }
-    if symbols.count == 2, symbols[0] < symbols[1] { handler = symbols[0]..<symbols[1] }
+    func range(_ ends: [UInt64]) -> Range<UInt64>? {
+      ends.count == 2 && ends[0] < ends[1] ? ends[0]..<ends[1] : nil
+    }
+    handler = range(symbols[0])
+    crashFunction = range(symbols[1])
   }
 
   /// How many CPUs were in the handler when they stopped, or called on from there: a call that does
@@ -39,5 +50,11 @@ public struct CoreDump: Sendable {
   public var cpusInHandler: Int {
     guard let handler else { return 0 }
     return frames.filter { $0.contains { handler.contains($0 &- 4) } }.count
+  }
+
+  /// The frames as distances from the handler, which do not depend on where the kernel lay.
+  public var relativeFrames: [[UInt64]] {
+    guard let handler else { return [] }
+    return frames.map { $0.map { $0 &- handler.lowerBound } }
   }
 }

@@ -99,8 +99,8 @@ public struct Handoff: Sendable {
       if interlude != nil || preparation != nil { files += try Self.kexecTools(workspace) }
     case .kexecTools:
       files += try Self.kexecTools(workspace)
-      load = "kexec \(verified ? "" : "-i ")-l " + operands
-      execute = "kexec -e"
+      load = "kexec \(verified ? "" : "-i ")" + (crashes ? "-p " : "-l ") + operands
+      execute = crashes ? Userland.crash : "kexec -e"
     }
     let initrd: [UInt8]
     if let secondInitrd {
@@ -129,7 +129,8 @@ public struct Handoff: Sendable {
     files.append(("lab/initrd", initrd))
     files += try modules(of: firstKernel)
     let image = try Userland.first(
-      busybox: busybox, files: files, commands: mounting + usingMemory + firstCommands, load: load,
+      busybox: busybox, files: files, commands: mounting + settling + usingMemory + firstCommands,
+      load: load,
       execute: execute)
     try HostFile.write(image.bytes, to: directory + "/first.cpio")
     var machine = machine
@@ -151,6 +152,10 @@ public struct Handoff: Sendable {
     }
     return files
   }
+
+  /// Where ACPI describes the machine, kernel threads still set it up when the userland begins, which
+  /// would count as the load's work.
+  private var settling: String { machine.platform == .firmwareACPI ? "busybox sleep 3\n" : "" }
 
   /// What mounts the disk, where the machine has one.
   private var mounting: String { machine.disk == nil ? "" : Userland.mountingDisk }

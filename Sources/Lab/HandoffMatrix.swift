@@ -47,6 +47,7 @@ public struct HandoffMatrix: Sendable {
         })
     }
     cells += Self.staged
+    cells += Self.crashed
     for kernel in Self.kernels {
       for level in Machine.Level.allCases {
         for platform in [Machine.Platform.firmwareDeviceTree, .firmwareACPI] {
@@ -67,6 +68,26 @@ public struct HandoffMatrix: Sendable {
         $0.level = .vhe
         $0.cpu = "max"
       })
+  }
+
+  /// Crashes: each kernel at each level, and on a machine that ACPI describes.
+  private static var crashed: [MatrixCell] {
+    var cells: [MatrixCell] = []
+    for kernel in kernels {
+      for level in Machine.Level.allCases {
+        var cell = MatrixCell(kernel) { $0.level = level }
+        cell.crashes = true
+        cells.append(cell)
+      }
+    }
+    var cell = MatrixCell("6.1") {
+      $0.level = .vhe
+      $0.platform = .firmwareACPI
+      $0.processors = 2
+      $0.timeLimit = .seconds(240)
+    }
+    cell.crashes = true
+    return cells + [cell]
   }
 
   /// In place in the crash region, with initial file systems of three sizes.

@@ -8,6 +8,8 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
   /// What the first kernel reserves by `crashkernel=`, for a load that is staged there; nil: an
   /// ordinary one.
   public var crashKernel: String?
+  /// Whether the first kernel crashes, and the next one finds its memory.
+  public var crashes = false
   /// MiB of a file in the next kernel's initial file system.
   public var ballast = 0
 
@@ -33,6 +35,7 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
     words.append("\(machine.processors) CPU" + (machine.processors == 1 ? "" : "s"))
     words.append("\(machine.memory / 1024) GiB")
     if let crashKernel { words.append("staged in " + crashKernel) }
+    if crashes { words.append("crashed") }
     if ballast > 0 { words.append("initramfs of \(ballast) MiB") }
     if machine.platform != .deviceTree { words.append(machine.platform.rawValue) }
     return words.joined(separator: ", ")
@@ -54,7 +57,19 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
       handoff.route = .crashKernel
       handoff.crashKernel = crashKernel
     }
+    if crashes {
+      handoff.crashKernel = "256M"
+      handoff.crashes = true
+      // The shell follows the frames word by word.
+      handoff.machine.timeLimit += .seconds(240)
+    }
     let report = try await handoff.run(in: workspace)
+    if crashes {
+      let dump = CoreDump(report.run.lines)
+      guard dump.size ?? 0 > UInt64(machine.memory) << 19, dump.cpusInHandler == 1,
+        dump.frames.count == machine.processors
+      else { throw report.run.failure("the crash kernel found something else: \(dump)") }
+    }
     if let difference = report.difference(from: machine) { throw report.run.failure(difference) }
     if crashKernel != nil, report.movedBytes > Self.stagedLimit {
       throw report.run.failure("\(report.movedBytes) bytes were moved")

@@ -1,9 +1,11 @@
 extension Userland {
   /// Makes the kernel crash, once it has said where the code is that will.
-  static let crash = """
-    busybox grep -A 1 ' sysrq_handle_crash$' /proc/kallsyms | busybox sed 's/^/lab: symbol /'
+  static let crash = #"""
+    for symbol in sysrq_handle_crash __crash_kexec; do
+      busybox grep -A 1 " $symbol\$" /proc/kallsyms | busybox sed "s/^/lab: $symbol /"
+    done
     echo c >/proc/sysrq-trigger
-    """
+    """#
 
   /// What a crash kernel's userland does: looks at /proc/vmcore with makedumpfile, and follows each
   /// CPU's frame pointers from the registers of its note through the dead kernel's page tables (of

@@ -10,6 +10,7 @@ enum Userland {
   static let second = "lab: second userland"
   static let turn = "lab: turn "
   static let online = "lab: online "
+  static let arrived = "lab: arrived "
   static let commandLine = "lab: command line: "
   static let ballast = "lab: ballast: "
 
@@ -19,8 +20,13 @@ enum Userland {
     busybox mount -t devtmpfs none /dev 2>/dev/null
     busybox mount -t proc none /proc
     busybox mount -t sysfs none /sys
+    # What is said here is read line by line: no word of the kernel's may come between.
+    busybox dmesg -n 1
 
     """
+
+  /// Lets the kernel speak again: what it says when it stops is read, too.
+  private static let speak = "busybox dmesg -n 7"
 
   /// In the order in which they are loaded.
   static let diskModules = ["virtio", "virtio_ring", "virtio_mmio", "virtio_blk"]
@@ -61,6 +67,7 @@ enum Userland {
         \(load)
         echo "\(loaded)$?"
         read line
+        \(speak)
         \(execute)
         echo "lab: still here: $?"
         busybox poweroff -f
@@ -161,6 +168,38 @@ enum Userland {
           busybox cpio -o -H newc >next.cpio
         baton -l lab/kernel --initrd=next.cpio \
           --append="\(Machine.Board.virt.consoleArguments) lab.turn=$((turn + 1))" && baton -e
+        echo "lab: still here: $?"
+        busybox poweroff -f
+
+        """.utf8))
+    return image
+  }
+
+  /// Every kernel's in a chain of formats: says which it is, what marks it has and what its device tree
+  /// bears, packs what it runs from but for the marks, and loads the next from the disk.
+  static func formats(
+    busybox: String, files: [(path: String, contents: [UInt8])], loads: [String]
+  ) throws(LabError) -> Initramfs {
+    var image = try base(busybox: busybox)
+    for file in files { image.addFile(file.path, file.contents) }
+    let cases = loads.enumerated().map { "\($0)) baton -l \($1) ;;" }.joined(separator: "\n  ")
+    image.addFile(
+      "init",
+      Array(
+        """
+        \(mounts)
+        turn=0
+        for word in $(busybox cat /proc/cmdline); do
+          case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
+        done
+        echo "\(arrived)$turn [$(echo $(busybox ls /lab/marks))] [$(busybox cat '/proc/device-tree/lab,mark')]"
+        [ $turn -ne \(loads.count) ] || busybox poweroff -f
+        \(mountingDisk)
+        { echo dev; echo proc; echo sys; busybox find bin init lab | busybox grep -v lab/marks; } |
+          busybox cpio -o -H newc >\(FormatChain.rest)
+        case $turn in
+          \(cases)
+        esac && baton -e
         echo "lab: still here: $?"
         busybox poweroff -f
 

@@ -60,19 +60,19 @@ public protocol LinuxSystem {
     entry: UInt64, segments: UnsafeBufferPointer<linux_kexec_segment>, slot: KexecSlot
   ) throws(Errno)
 
-  /// `kexec_file_load(2)` of the normal slot: the kernel reads both files itself.
+  /// `kexec_file_load(2)`: the kernel reads both files itself.
   ///
   /// - Parameters:
   ///   - initrd: nil for none.
   ///   - commandLine: without a terminator.
   /// - Throws: what open(2) or the call say.
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8]
+    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno)
 
-  /// `kexec_file_load(2)` with KEXEC_FILE_UNLOAD: empties the normal slot where a kernel that is
-  /// locked down takes no other call.
-  func kexecFileUnload() throws(Errno)
+  /// `kexec_file_load(2)` with KEXEC_FILE_UNLOAD: empties a slot where a kernel that is locked down
+  /// takes no other call.
+  func kexecFileUnload(_ slot: KexecSlot) throws(Errno)
 
   /// Writes all file systems back: sync(2).
   func sync()

@@ -7,6 +7,14 @@ public struct RunningLinux: LinuxSystem {
 
   public init() {}
 
+  /// Has the process end with `sentence`, a whole line, and `status` where a file that it has mapped
+  /// is not as long any more as it was.
+  public static func explainLostFiles(_ sentence: StaticString, status: Int32) {
+    // Sound: a static string is NUL-terminated and lives for ever.
+    unsafe linux_explain_lost_files(
+      UnsafeRawPointer(sentence.utf8Start).assumingMemoryBound(to: CChar.self), status)
+  }
+
   public func read(_ path: String) throws(Errno) -> [UInt8] {
     let content = try read(path, limit: Self.readLimit + 1)
     // The beginning of a file is not the file.
@@ -101,7 +109,7 @@ public struct RunningLinux: LinuxSystem {
   }
 
   public func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8]
+    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
     let kernelFile = unsafe kernel.withCString { unsafe linux_open_read($0) }
     guard kernelFile >= 0 else { throw Errno(failure: Int(kernelFile)) }
@@ -113,17 +121,19 @@ public struct RunningLinux: LinuxSystem {
     }
     defer { if initrdFile >= 0 { linux_close(initrdFile) } }
     let line = commandLine + [0]
+    var flags: UInt64 = initrd == nil ? UInt64(LINUX_KEXEC_FILE_NO_INITRAMFS) : 0
+    if slot == .crash { flags |= UInt64(LINUX_KEXEC_FILE_ON_CRASH) }
     // Sound: the kernel copies the line, of the size that it is told.
     let status = unsafe line.withUnsafeBytes {
-      unsafe linux_kexec_file_load(
-        kernelFile, initrdFile, $0.count, $0.baseAddress,
-        initrd == nil ? UInt64(LINUX_KEXEC_FILE_NO_INITRAMFS) : 0)
+      unsafe linux_kexec_file_load(kernelFile, initrdFile, $0.count, $0.baseAddress, flags)
     }
     guard status == 0 else { throw Errno(failure: status) }
   }
 
-  public func kexecFileUnload() throws(Errno) {
-    let status = linux_kexec_file_load(-1, -1, 0, nil, UInt64(LINUX_KEXEC_FILE_UNLOAD))
+  public func kexecFileUnload(_ slot: KexecSlot) throws(Errno) {
+    var flags = UInt64(LINUX_KEXEC_FILE_UNLOAD)
+    if slot == .crash { flags |= UInt64(LINUX_KEXEC_FILE_ON_CRASH) }
+    let status = linux_kexec_file_load(-1, -1, 0, nil, flags)
     guard status == 0 else { throw Errno(failure: status) }
   }
 

@@ -8,8 +8,15 @@ public func main(
   argc: Int32, argv: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 ) -> Int32 {
   // Sound: these are what main was given.
-  switch Caller(programName: unsafe programName(argc, argv)) {
-  case .baton: unsafe Baton.run(arguments(argc, argv), system: RunningLinux()).rawValue
-  case .kexec: unsafe Baton.runAsKexec(arguments(argc, argv), system: RunningLinux())
+  let caller = Caller(programName: unsafe programName(argc, argv))
+  // Files are looked at before anything is loaded: afterwards it is the kernel that finds one short.
+  RunningLinux.explainLostFiles(
+    caller == .baton
+      ? "baton: a file became shorter, or could not be read any more, while it was in use; nothing was done\n"
+      : "kexec: a file became shorter, or could not be read any more, while it was in use; nothing was done\n",
+    status: caller == .baton ? ExitStatus.badFile.rawValue : 255)
+  switch caller {
+  case .baton: return unsafe Baton.run(arguments(argc, argv), system: RunningLinux()).rawValue
+  case .kexec: return unsafe Baton.runAsKexec(arguments(argc, argv), system: RunningLinux())
   }
 }

@@ -6,8 +6,9 @@ final class FakeLinux: LinuxSystem {
   /// A call that changes something, or was to.
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
-    case kexecFileLoad(kernel: String, initrd: String?, commandLine: String)
-    case kexecFileUnload
+    case kexecFileLoad(
+      slot: KexecSlot = .normal, kernel: String, initrd: String?, commandLine: String)
+    case kexecFileUnload(KexecSlot = .normal)
     case sync
     case interfacesDown
     case reboot
@@ -168,22 +169,25 @@ final class FakeLinux: LinuxSystem {
   }
 
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8]
+    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
     try countCall()
     effects.append(
       .kexecFileLoad(
-        kernel: kernel, initrd: initrd, commandLine: String(decoding: commandLine, as: UTF8.self)))
+        slot: slot, kernel: kernel, initrd: initrd,
+        commandLine: String(decoding: commandLine, as: UTF8.self)))
+    // As kexec_load(2) does.
+    if slot == .crash { setLoaded(.crash, false) }
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
-    setLoaded(.normal, true)
-    normalSlot = effects.last
+    setLoaded(slot, true)
+    if slot == .normal { normalSlot = effects.last }
   }
 
-  func kexecFileUnload() throws(Errno) {
-    effects.append(.kexecFileUnload)
+  func kexecFileUnload(_ slot: KexecSlot) throws(Errno) {
+    effects.append(.kexecFileUnload(slot))
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
-    setLoaded(.normal, false)
-    normalSlot = nil
+    setLoaded(slot, false)
+    if slot == .normal { normalSlot = nil }
   }
 
   func sync() {

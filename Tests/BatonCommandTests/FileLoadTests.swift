@@ -93,6 +93,59 @@ import Testing
     #expect(linux.complaints.hasPrefix("baton: kexec_file_load: "))
   }
 
+  private func crashMachine(isLockedDown: Bool) throws -> FakeLinux {
+    let linux = try FakeLinux.crashMachine()
+    linux.files["/sys/kernel/kexec_crash_size"] = Array("268435456\n".utf8)
+    if isLockedDown {
+      linux.files["/sys/kernel/security/lockdown"] = Array(
+        "none [integrity] confidentiality\n".utf8)
+    }
+    return linux
+  }
+
+  @Test(arguments: [(["-s"], false), (["--via=file"], false), ([], true)])
+  func `A crash kernel is loaded so, too`(options: [String], isLockedDown: Bool) throws {
+    let linux = try crashMachine(isLockedDown: isLockedDown)
+    let load = ["-p"] + Self.load.dropFirst() + options
+    #expect(Baton.run(load, system: linux) == .success, "\(linux.complaints)")
+    #expect(
+      linux.effects == [
+        .kexecFileLoad(
+          slot: .crash, kernel: "/boot/Image", initrd: "/boot/initrd", commandLine: "quiet")
+      ])
+    #expect(linux.complaints.contains("nothing is verified between the kernels") == isLockedDown)
+    #expect(Baton.run(["-S", "-p"], system: linux) == .success)
+    #expect(linux.output.contains("crash kernel: loaded: /boot/Image (verifies nothing)"))
+    #expect(Baton.run(["-p", "-u"], system: linux) == .success, "\(linux.complaints)")
+    #expect(linux.files["/sys/kernel/kexec_crash_loaded"] == Array("0\n".utf8))
+    if isLockedDown { #expect(linux.effects.last == .kexecFileUnload(.crash)) }
+  }
+
+  @Test func `A crash kernel that must be verified is not loaded so`() throws {
+    let linux = try crashMachine(isLockedDown: true)
+    let load = ["-p"] + Self.load.dropFirst()
+    #expect(Baton.run(load + ["--require-verified"], system: linux) == .unsupported)
+    #expect(Baton.run(load + ["-c"], system: linux) == .notPermitted)
+    #expect(linux.effects.isEmpty)
+    linux.kexecFileLoadFailure = .keyRejected
+    #expect(Baton.run(load, system: linux) == .notPermitted)
+    #expect(linux.complaints.contains("does not trust"))
+    #expect(linux.complaints.contains("no crash kernel is loaded now"))
+    linux.files["/sys/kernel/kexec_crash_size"] = Array("0\n".utf8)
+    #expect(Baton.run(load, system: linux) == .noRoom)
+    #expect(linux.complaints.contains("no memory is reserved for a crash kernel"))
+  }
+
+  @Test(arguments: [
+    ["--via=memory"], ["--via=crashkernel"], ["--cpus=2"], ["--replace-crash-kernel"],
+  ])
+  func `What a crash kernel's load cannot honour is refused`(options: [String]) throws {
+    let linux = try crashMachine(isLockedDown: false)
+    #expect(Baton.run(["-p", "/boot/Image"] + options, system: linux) == .usage)
+    #expect(linux.effects.isEmpty)
+    #expect(linux.complaints.contains("--load-panic"))
+  }
+
   @Test func `A compressed kernel is refused: the kernel does not inflate it`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/boot/Image"] = FakeLinux.stored(FakeLinux.kernelImage)

@@ -265,6 +265,14 @@ import Testing
     Broken(
       testDescription: "a bomb of xz", status: .noRoom, words: "more than half of the memory"
     ) { try HostTool.compress([UInt8](repeating: 0, count: 40 << 20), by: "xz") },
+    Broken(
+      testDescription: "a bomb in a bomb", status: .noRoom, words: "more than half of the memory"
+    ) {
+      // Each layer keeps within the limit of 32 MiB, and both together do not.
+      let inner = try HostTool.compress([UInt8](repeating: 0, count: 24 << 20), by: "zstd")
+      return try HostTool.compress(
+        PEFile.zboot(inner + [UInt8](repeating: 0, count: 24 << 20), compression: "zstd"), by: "xz")
+    },
     Broken(testDescription: "compressed twice", words: "it is compressed more than once") {
       try HostTool.compress(try compressed("xz"), by: "zstd")
     },

@@ -68,7 +68,7 @@ import Testing
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/security/lockdown"] = Array("none integrity [confidentiality]\n".utf8)
     #expect(Baton.run(["-u"], system: linux) == .success)
-    #expect(linux.effects == [.kexecFileUnload])
+    #expect(linux.effects == [.kexecFileUnload()])
   }
 
   @Test(arguments: [

@@ -141,12 +141,12 @@ final class FolderLinux: LinuxSystem {
   }
 
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8]
+    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
     throw .noSuchSystemCall
   }
 
-  func kexecFileUnload() throws(Errno) { throw .noSuchSystemCall }
+  func kexecFileUnload(_ slot: KexecSlot) throws(Errno) { throw .noSuchSystemCall }
 
   func sync() {}
 

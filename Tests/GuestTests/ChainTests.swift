@@ -4,7 +4,8 @@ import Testing
 @Suite struct ChainTests {
   /// Behind UEFI the second kernel has what it knows of the firmware from the first one's tree, and
   /// hands it on to the third.
-  @Test(arguments: [Machine.Platform.firmwareDeviceTree, .firmwareACPI], [Machine.Level.el2])
+  @Test(
+    .matrix, arguments: [Machine.Platform.firmwareDeviceTree, .firmwareACPI], [Machine.Level.el2])
   func twoHandoffsInARowSucceedBehindUEFI(
     platform: Machine.Platform, level: Machine.Level
   ) async throws {

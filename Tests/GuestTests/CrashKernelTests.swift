@@ -12,7 +12,7 @@ import Testing
   }
 
   private func crash(
-    _ first: String, to next: String? = nil, verified: Bool = true,
+    _ first: String, to next: String? = nil, verified: Bool = true, tool: Handoff.Tool = .baton,
     reserving reservation: String = "256M",
     on adapt: (inout Machine) -> Void = { _ in }
   ) async throws -> Found {
@@ -21,6 +21,7 @@ import Testing
     handoff.crashKernel = reservation
     handoff.crashes = true
     handoff.verified = verified
+    handoff.tool = tool
     adapt(&handoff.machine)
     let run = try await GuestSlots.shared.withGuest { [handoff] in
       try await handoff.runUnmeasured(in: workspace)
@@ -42,6 +43,11 @@ import Testing
     // A note of each CPU's registers, and from one of them a way into the handler of SysRq.
     #expect(found.dump.frames.count == cpus, comment)
     #expect(found.dump.cpusInHandler == 1, "\(found.dump)")
+    // The kernel writes the note of the CPU that panics there, whoever has loaded the crash kernel.
+    #expect(
+      found.dump.frames.contains { frames in
+        frames.first.map { found.dump.crashFunction?.contains($0) ?? false } ?? false
+      }, "\(found.dump)")
   }
 
   @Test(arguments: [("5.10", Machine.Level.el1), ("6.1", .el2), ("6.12", .vhe)])
@@ -62,6 +68,15 @@ import Testing
     }
     expectDump(found, cpus: 4)
     #expect(found.stageLine == nil)
+  }
+
+  @Test(.matrix, arguments: ["5.10", "6.12"])
+  func whatPRSTATUSHoldsIsWhatItHoldsForACrashKernelOfKexecTools(kernel: String) async throws {
+    let ours = try await crash(kernel, verified: false)
+    let theirs = try await crash(kernel, verified: false, tool: .kexecTools)
+    #expect(ours.dump.relativeFrames == theirs.dump.relativeFrames, "\(theirs.run.lastLines)")
+    #expect(ours.dump.frames.first?.count ?? 0 > 4)
+    #expect(theirs.dump.cpusInHandler == 1)
   }
 
   @Test func highAndLowReservationsAreBothUsed() async throws {

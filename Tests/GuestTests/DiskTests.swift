@@ -25,7 +25,7 @@ import Testing
     handoff.secondCommands = Self.asking
     try await HostFile.withTemporaryDirectory { directory in
       handoff.machine.disk = directory + "/disk"
-      try Self.makeFileSystem(at: directory + "/disk")
+      try await DiskImage.make(at: directory + "/disk", mebibytes: 16)
       let scenario = handoff
 
       // From one kernel to the next.
@@ -101,20 +101,5 @@ import Testing
     let line = try #require(run.lines.last { $0.hasPrefix("{\"arrived\"") })
     return try #require(
       try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-  }
-
-  private static func makeFileSystem(at path: String) throws {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    var environment = ProcessInfo.processInfo.environment
-    // Where it lies for those who are not root.
-    environment["PATH", default: ""] += ":/usr/sbin:/sbin"
-    process.environment = environment
-    process.arguments = ["mke2fs", "-q", "-t", "ext4", path, "16M"]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    try #require(process.terminationStatus == 0)
   }
 }

@@ -25,6 +25,25 @@ import Testing
     }
   }
 
+  @Test func `A mapped file that becomes shorter ends the process with a sentence`() async throws {
+    let result = await #expect(
+      processExitsWith: .exitCode(3), observing: [\.standardErrorContent]
+    ) {
+      RunningLinux.explainLostFiles("a file was lost\n", status: 3)
+      let path = FileManager.default.temporaryDirectory.path + "/lost-\(UUID().uuidString)"
+      try Data(repeating: 1, count: 1 << 20).write(to: URL(fileURLWithPath: path))
+      let file = try RunningLinux().map(path) { _, _ in }
+      defer { try? FileManager.default.removeItem(atPath: path) }
+      try Data().write(to: URL(fileURLWithPath: path))
+      // Sound: the offset is inside, as far as this process can know.
+      file.withBytes { bytes in
+        precondition(unsafe bytes.unsafeLoad(fromByteOffset: 1 << 19, as: UInt8.self) == 1)
+      }
+    }
+    let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(words.contains("a file was lost\n"))
+  }
+
   @Test func `What cannot be mapped is refused with the reason`() throws {
     try inDirectory { directory in
       #expect(refusal(mapping: directory + "/none") == .noSuchFile)

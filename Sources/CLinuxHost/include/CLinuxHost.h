@@ -17,6 +17,7 @@ struct linux_kexec_segment {
 
 #define LINUX_KEXEC_ON_CRASH 0x1
 #define LINUX_KEXEC_FILE_UNLOAD 0x1
+#define LINUX_KEXEC_FILE_ON_CRASH 0x2
 #define LINUX_KEXEC_FILE_NO_INITRAMFS 0x4
 #define LINUX_KEXEC_ARCH_AARCH64 (183 << 16)
 
@@ -36,6 +37,9 @@ long linux_map_file(int descriptor, size_t size, void **address, int *is_mapped)
 // Makes the bytes at `offset`, a multiple of the page size, present.
 long linux_fill_file(int descriptor, void *address, size_t offset, size_t size, int is_mapped);
 void linux_unmap(void *address, size_t size);
+// Where a mapped file has become shorter than it was, or cannot be read any more, touching it ends the
+// process (SIGBUS): with this sentence, which is not copied, on standard error, and this status.
+void linux_explain_lost_files(const char *sentence, int status);
 
 enum {
     LINUX_DECOMPRESSED,
