@@ -53,13 +53,14 @@ import Testing
         // a remark.
         var rest = String(match.2.trimmingCharacters(in: .whitespaces))
         if !match.0.contains("`: ") { rest = "" }
-        while !rest.isEmpty {
+        // A remark may go on behind something in code.
+        while !rest.isEmpty, !rest.hasPrefix(" ("), !rest.hasPrefix("("), !rest.hasSuffix(":") {
           guard let name = names.filter(rest.hasPrefix).max(by: { $0.count < $1.count }) else {
             Issue.record("\(suite) has no test called “\(rest)”")
             break
           }
           rest.removeFirst(name.count)
-          rest = String(rest.trimmingPrefix(#/ \([^)]*\)/#).trimmingPrefix(#/; ?/#))
+          rest = String(rest.trimmingPrefix(#/ \([^)]*\)/#).trimmingPrefix(#/[;,] ?/#))
         }
       }
       #expect(named || cell.contains("`make matrix`"), "\(row[0])")
