@@ -44,7 +44,7 @@ import Testing
     #expect(abs(one - other) < one / 100, "\(one) and \(other) guest instructions")
   }
 
-  /// The same to a tenth of a per mille: not one instruction depends on the initrd's size.
+  /// The same to a per mille: next to nothing depends on the initrd's size.
   @Test(.matrix, arguments: ["6.1", "5.10"])
   func norDoesOneOf380MiBWhereMemoryIsTheSame(kernel: String) async throws {
     var figures: [UInt64] = []
@@ -55,7 +55,7 @@ import Testing
       figures.append(try await report(handoff).measurement.handoff)
     }
     let (least, most) = (figures.min() ?? 0, figures.max() ?? 0)
-    #expect((most - least) * 10_000 < least, "\(figures)")
+    #expect((most - least) * 1000 < least, "\(figures)")
   }
 
   @Test(arguments: [
