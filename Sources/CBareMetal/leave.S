@@ -18,6 +18,8 @@ baton_leave:
 	// Our own dirty lines (stack, variables) would be evicted one day, into memory that is the
 	// next kernel's by then. No memory is written from here on.
 	data_line_size x8, x9
+	// Where the MMU was never on, the stores around the caches come before the cleaning.
+	dsb	sy
 1:	dc	civac, x1
 	add	x1, x1, x8
 	cmp	x1, x2

@@ -111,9 +111,11 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       .init(secondary, .isb, 0, at: el2, needsSecondary: true, finds: .sync),
       .init(secondary, .isb, 1, at: el1, needsSecondary: true, finds: .sync),
       .init(secondary, .icIALLU, needsSecondary: true, finds: .icache),
+      // Where the MMU was never on: relay's *none*.
+      .init(off, .dsbSY, 0, at: [], finds: .order),
       // The stage's own lines, and all cleans before them.
       .init(off, .dcCIVAC, finds: .left),
-      .init(off, .dsbSY, finds: .left),
+      .init(off, .dsbSY, 1, finds: .left),
       // Right before the MMU goes off; it is off; registers as they were found.
       .init(off, .isb, 0, at: el1, finds: .sync),
       .init(off, .isb, 1, at: el1, finds: .sync),
