@@ -200,10 +200,11 @@ public enum Baton {
   private static func unloadByTheCallThatWorks<System: LinuxSystem>(
     _ slot: KexecSlot, _ system: System
   ) throws(Errno) {
-    if KernelFlags.isLockedDown(system) {
+    if KernelFlags.isLockedDown(system) { return try system.kexecFileUnload(slot) }
+    do throws(Errno) { try SegmentLoader.unload(slot, system) } catch {
+      // A kernel with kexec_file_load(2) only.
+      guard error == .noSuchSystemCall else { throw error }
       try system.kexecFileUnload(slot)
-    } else {
-      try SegmentLoader.unload(slot, system)
     }
   }
 

@@ -11,7 +11,8 @@ extension BatonError {
     case .compressed(_, _, .tooLarge), .compressed(_, _, .largerThan), .compressed(_, _, .noMemory):
       .noRoom
     case .file(_, .noMemory): .noRoom
-    case .file, .image, .compressed, .fit, .unifiedImage, .zboot, .fileChanges, .tree, .treeContent,
+    case .file, .image, .compressed, .fit, .unifiedImage, .zboot, .fileChanges, .fileChanged, .tree,
+      .treeContent,
       .commandLineTooLong, .wrongType, .serial, .initrdNotRetained:
       .badFile
     case .handoff(.placement), .handoff(.tooLarge), .handoff(.tooManyTables),
@@ -69,6 +70,11 @@ extension BatonError {
     case .noConfigurations(let path):
       path + " is no FIT image and has no configurations: leave --config out"
     case .fileChanges(let path): path + " changes while it is read; try again"
+    case .fileChanged(let path, let isLoaded):
+      path + " changed while it was loaded"
+        + (isLoaded
+          ? ", and could not be unloaded again: it will not verify; unload it with -u, and try again"
+          : ", and was unloaded again: nothing is loaded now; try again")
     case .compressed(let path, let compression, let error):
       path + ": " + error.sentence(compression)
     case .tree(let path, let error): path + " is no usable device tree: " + error.text

@@ -15,6 +15,9 @@ enum BatonError: Error {
   case noConfigurations(String)
   /// A file that has another size when it is read again.
   case fileChanges(String)
+  /// A file changed between its digest and the end of the load; whether what was loaded of it could
+  /// not be unloaded again.
+  case fileChanged(String, isLoaded: Bool)
   case compressed(String, Compression, DecompressionError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)

@@ -25,14 +25,16 @@ extension LoadCommand {
         let joined = try JoinedInitrd.map(
           first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
         try joined.withBytes { bytes throws(BatonError) in
-          try loadCrashKernel(file, header, initrd: bytes)
+          try loadCrashKernel(
+            file, header, initrd: bytes, initrdHasChanged: { !joined.isUnchanged })
         }
       }
     }
   }
 
   private func loadCrashKernel(
-    _ file: borrowing KernelFile, _ header: Arm64Image, initrd: RawSpan
+    _ file: borrowing KernelFile, _ header: Arm64Image, initrd: RawSpan,
+    initrdHasChanged: () -> Bool = { false }
   ) throws(BatonError) {
     let commandLine = try LoadCommandLine.resolve(
       invocation, image: file.commandLine, system: system)
@@ -73,9 +75,13 @@ extension LoadCommand {
       }
       progress.end()
       show(plan.segments, plan, entry: plan.entry, machine)
+      if let path = changedFile(file, initrdHasChanged) { throw .fileChanges(path) }
       try load(
         plan.segments, plan, entry: plan.entry, file.image, initrd: initrd, tree: blob, sizes,
         commandLine)
+      if !invocation.isDryRun, let path = changedFile(file, initrdHasChanged) {
+        throw takeCrashKernelBack(path)
+      }
     } else {
       var request = request
       request.controlSize = DirectPlan.entrySize
@@ -136,6 +142,17 @@ extension LoadCommand {
       throw .loadPanic(error, isLoaded: crashKernelRemains())
     }
     noteCrashKernel(segments, plan, commandLine)
+  }
+
+  /// Unloads what would not verify.
+  private func takeCrashKernelBack(_ path: String) -> BatonError {
+    do throws(Errno) {
+      try SegmentLoader.unload(.crash, system)
+      CrashRecord.forget(system)
+      return .fileChanged(path, isLoaded: false)
+    } catch {
+      return .fileChanged(path, isLoaded: true)
+    }
   }
 
   /// Whether a crash kernel is loaded still after a load that was refused: what the slot held before

@@ -49,8 +49,11 @@ struct LoadCommand<System: LinuxSystem> {
 
   /// The last way, where the kernel has no `kexec_load(2)`.
   private func loadWithoutStage(after error: BatonError) throws(BatonError) {
-    guard case .load(.noSuchSystemCall) = error, mayLoadByFile, invocation.stageOption == nil else {
-      throw error
+    switch error {
+    case .load(.noSuchSystemCall), .unload(.noSuchSystemCall),
+      .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _):
+      guard mayLoadByFile, invocation.stageOption == nil else { throw error }
+    default: throw error
     }
     do throws(BatonError) {
       try loadByFile(because: "this kernel was built without kexec_load")
@@ -85,7 +88,9 @@ struct LoadCommand<System: LinuxSystem> {
         let joined = try JoinedInitrd.map(
           first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
         try joined.withBytes { bytes throws(BatonError) in
-          try load(kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason)
+          try load(
+            kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason,
+            initrdHasChanged: { !joined.isUnchanged })
         }
       }
     }
@@ -103,7 +108,7 @@ struct LoadCommand<System: LinuxSystem> {
 
   private func load(
     kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan,
-    avoidingCrashRegion reason: String?
+    avoidingCrashRegion reason: String?, initrdHasChanged: () -> Bool = { false }
   ) throws(BatonError) {
     let commandLine = try LoadCommandLine.resolve(
       invocation, image: file.commandLine, system: system)
@@ -159,16 +164,38 @@ struct LoadCommand<System: LinuxSystem> {
           : PlanListing.text(of: plan, choice, machine: machine), to: .standardOutput)
     }
     if invocation.isDryRun { return }
+    if let path = changedFile(file, initrdHasChanged) { throw .fileChanges(path) }
     var loading = loading(sizes)
     loading.announce()
     defer { loading.end() }
     try file.image.withBytes { kernel throws(BatonError) in
       try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
     }
+    if let path = changedFile(file, initrdHasChanged) { throw takeBack(path) }
     note(
       LoadRecord.json(
         of: plan, by: choice, invocation: invocation, image: imagePath,
         commandLine: commandLine, system))
+  }
+
+  /// A file that is loaded as it lies in its mapping, and is not what it was when it was digested.
+  func changedFile(
+    _ kernel: borrowing KernelFile, _ initrdHasChanged: () -> Bool
+  ) -> String? {
+    if !kernel.image.isUnchanged { return imagePath }
+    return initrdHasChanged() ? invocation.initrds.first : nil
+  }
+
+  /// Unloads what would not verify.
+  private func takeBack(_ path: String) -> BatonError {
+    do throws(Errno) {
+      try SegmentLoader.unload(.normal, system)
+      removeStaged()
+      LoadRecord.forget(system)
+      return .fileChanged(path, isLoaded: false)
+    } catch {
+      return .fileChanged(path, isLoaded: true)
+    }
   }
 
   /// Leaves the record of a load that is done.

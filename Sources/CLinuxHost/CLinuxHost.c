@@ -69,6 +69,17 @@ int64_t linux_regular_file_size(int descriptor) {
     return status.st_size;
 }
 
+long linux_file_state(int descriptor, struct linux_file_state *state) {
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -errno;
+    *state = (struct linux_file_state){
+        status.st_size,
+        {status.st_mtim.tv_sec, status.st_mtim.tv_nsec},
+        {status.st_ctim.tv_sec, status.st_ctim.tv_nsec},
+    };
+    return 0;
+}
+
 long linux_map_memory(size_t size, int reserve, void **address) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE);
     void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);

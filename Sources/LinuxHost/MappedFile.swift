@@ -5,6 +5,9 @@ import CLinuxHost
 public struct MappedFile: ~Copyable {
   let address: UnsafeMutableRawPointer
   public private(set) var byteCount: Int
+  /// Of the file, -1 for what is none; and what it was like when it was opened.
+  private let descriptor: Int32
+  private let state: linux_file_state
 
   /// Maps the regular file at `path`, all of it present.
   ///
@@ -18,10 +21,15 @@ public struct MappedFile: ~Copyable {
     // Sound: the C string lives for the call.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
     guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
-    defer { linux_close(descriptor) }
+    var isDone = false
+    defer { if !isDone { linux_close(descriptor) } }
     let size = linux_regular_file_size(descriptor)
     guard size >= 0 else { throw Errno(failure: Int(size)) }
     guard size > 0 else { throw .invalidArgument }
+    var state = linux_file_state()
+    // Sound: the call fills the structure.
+    let found = unsafe linux_file_state(descriptor, &state)
+    guard found == 0 else { throw Errno(failure: found) }
     // Sound: the call writes the address of a mapping of `size` bytes, or nothing.
     var mapped: UnsafeMutableRawPointer?
     var isMapped: Int32 = 0
@@ -42,6 +50,19 @@ public struct MappedFile: ~Copyable {
     }
     unsafe address = mapped
     byteCount = total
+    self.descriptor = descriptor
+    self.state = state
+    isDone = true
+  }
+
+  /// Whether the file is what it was when it was mapped, as far as its size and times tell; what is no
+  /// file always is.
+  public var isUnchanged: Bool {
+    guard descriptor >= 0 else { return true }
+    var now = linux_file_state()
+    // Sound: as above.
+    guard unsafe linux_file_state(descriptor, &now) == 0 else { return false }
+    return now.size == state.size && now.modified == state.modified && now.changed == state.changed
   }
 
   /// In bytes, of whole pages: how much is read between two reports of progress.
@@ -78,6 +99,8 @@ public struct MappedFile: ~Copyable {
     guard status == 0, let mapped = unsafe mapped else { throw Errno(failure: status) }
     unsafe address = mapped
     byteCount = size
+    descriptor = -1
+    state = linux_file_state()
   }
 
   /// Keeps the first `count` bytes and gives the memory behind them back.
@@ -108,6 +131,7 @@ public struct MappedFile: ~Copyable {
   deinit {
     // Sound: the mapping is this value's alone, and no span outlives `withBytes`.
     unsafe linux_unmap(address, byteCount)
+    if descriptor >= 0 { linux_close(descriptor) }
   }
 
   /// Calls `body` with the bytes.

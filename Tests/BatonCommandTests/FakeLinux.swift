@@ -22,6 +22,8 @@ final class FakeLinux: LinuxSystem {
   }
 
   var files: [String: [UInt8]] = [:]
+  /// Real files that stand behind paths that are mapped.
+  var realFiles: [String: String] = [:]
   /// What reading or mapping a path fails with.
   var fileFailures: [String: Errno] = [:]
   /// What replacing one fails with.
@@ -97,6 +99,7 @@ final class FakeLinux: LinuxSystem {
   func map(
     _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
   ) throws(Errno) -> MappedFile {
+    if let real = realFiles[path] { return try MappedFile(path: real, progress: progress) }
     let content = try read(path)
     let total = UInt64(content.count)
     for done in stride(from: 1 << 20, to: total, by: 1 << 20) { progress(done, total) }

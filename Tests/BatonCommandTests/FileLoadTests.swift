@@ -49,6 +49,17 @@ import Testing
     #expect(linux.complaints.contains("nothing is verified between the kernels"))
   }
 
+  @Test func `Such a kernel is loaded again, with a crash region too, and unloaded`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.kexecLoadFailure = .noSuchSystemCall
+    for _ in 0..<2 {
+      #expect(Baton.run(Self.load, system: linux) == .success, "\(linux.complaints)")
+    }
+    #expect(linux.effects.count { if case .kexecFileLoad = $0 { true } else { false } } == 2)
+    #expect(Baton.run(["-u"], system: linux) == .success, "\(linux.complaints)")
+    #expect(linux.effects.last == .kexecFileUnload())
+  }
+
   @Test func `What must be verified is not loaded so`() throws {
     let linux = try lockedDown()
     #expect(Baton.run(Self.load + ["--require-verified"], system: linux) == .unsupported)

@@ -80,6 +80,7 @@ import Testing
   ) throws {
     let linux = try FakeLinux.machine()
     linux.kexecLoadFailure = errno
+    linux.kexecFileLoadFailure = errno
     #expect(Baton.run(["-u"], system: linux) == status)
     #expect(linux.complaints.hasPrefix("baton: "))
   }

@@ -29,6 +29,14 @@ void linux_close(int descriptor);
 // Size of a regular file; -EISDIR, -EINVAL for what is none.
 int64_t linux_regular_file_size(int descriptor);
 
+// What changes with a regular file's content.
+struct linux_file_state {
+    int64_t size;
+    int64_t modified[2];
+    int64_t changed[2];
+};
+long linux_file_state(int descriptor, struct linux_file_state *state);
+
 // Zeroed memory of this process. Without `reserve`, memory that is never touched is not counted.
 long linux_map_memory(size_t size, int reserve, void **address);
 // Room for a file's content, private, which linux_fill_file fills range by range, from the first on.
