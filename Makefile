@@ -33,7 +33,7 @@ run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITR
 	@.build/debug/lab run $(if $(KERNEL),--kernel '$(KERNEL)') $(if $(INITRD),--initrd '$(INITRD)')
 
 bench: setup dist lab ## Baton beside kexec-tools, in guest instructions
-	$(call say,handing over four times)
+	$(call say,handing over by Baton and by kexec-tools)
 	@.build/debug/lab bench
 
 matrix: setup-matrix dist deb checks lab ## Every kernel on every machine, with a table at the end: minutes
@@ -98,14 +98,21 @@ manual: stage
 	@.build/debug/manual completion >dist/baton.bash-completion
 
 PREFIX ?= /usr/local
-install: dist manual ## dist/baton, its man page and completion under DESTDIR and PREFIX
+UNITS := baton-load.service baton-last.service
+install: dist manual ## dist/baton, its man page, completion and units under DESTDIR and PREFIX
 	@install -D -m 755 dist/baton $(DESTDIR)$(PREFIX)/sbin/baton
 	@install -D -m 644 dist/baton.8 $(DESTDIR)$(PREFIX)/share/man/man8/baton.8
 	@install -D -m 644 dist/baton.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/baton
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@for unit in $(UNITS); do \
+	  sed 's|/usr/sbin/|$(PREFIX)/sbin/|g' Packaging/systemd/$$unit \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; \
+	done
 
 uninstall: ## Remove what install has put there
 	@rm -f $(DESTDIR)$(PREFIX)/sbin/baton $(DESTDIR)$(PREFIX)/share/man/man8/baton.8 \
-	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/baton
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/baton \
+	  $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(UNITS))
 
 deb: dist manual ## dist/baton_VERSION_arm64.deb
 	@Packaging/build-deb

@@ -40,6 +40,13 @@ import Testing
       let attributes = try FileManager.default.attributesOfItem(atPath: installed.path)
       #expect(attributes[.posixPermissions] as? Int == mode)
     }
+    // The units name the program where it was installed.
+    for unit in ["baton-load.service", "baton-last.service"] {
+      let text = try String(
+        contentsOf: root.appending(path: (prefix ?? "/usr/local") + "/lib/systemd/system/" + unit),
+        encoding: .utf8)
+      #expect(text.contains("ExecStart=\(prefix ?? "/usr/local")/sbin/baton "))
+    }
     #expect(try Self.make(["uninstall"] + variables) == 0)
     // Nothing but what was there before.
     let left = try FileManager.default.subpathsOfDirectory(atPath: root.path).filter {
