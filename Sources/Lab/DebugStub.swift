@@ -137,6 +137,11 @@ public final class DebugStub {
     }
   }
 
+  /// Chooses the CPU whose registers are read and written, counted from 0, until the guest goes on.
+  public func select(_ processor: Int) throws(LabError) {
+    try command("Hg" + String(processor + 1, radix: 16))
+  }
+
   /// Lets the guest go on until it stops.
   private func go(_ request: String) throws(LabError) {
     let answer = try ask(request)

@@ -79,7 +79,7 @@ import Testing
       },
       Plight(name: "a run that is never finished", message: notOff) { stage in
         try stage.move([256 << 10, 256 << 10, 256 << 10, 256 << 10])
-        try stage.stub.runAnother(to: try stage.address(of: "baton_relocate"))
+        try stage.runAnotherToItsRun()
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a CPU that faults, MMU off", message: "undefined instruction at 0x0 ") {
@@ -103,7 +103,7 @@ import Testing
       ) { stage in
         // One of two runs.
         try stage.move([256 << 10, 1536 << 10, 256 << 10])
-        try stage.stub.runAnother(to: try stage.address(of: "baton_relocate"))
+        try stage.runAnotherToItsRun()
       },
       Plight(
         name: "entered at EL1, another CPU started at EL2",
@@ -179,6 +179,23 @@ extension StageInMemory {
     }
     try add(extents)
     try store()
+  }
+
+  /// Lets the guest run until a CPU but the first is about to move a run. The first could move all of
+  /// them before another has come up: it stands still meanwhile, in a branch to itself, where there is
+  /// code that no handoff executes.
+  fileprivate func runAnotherToItsRun() throws {
+    let loop = try address(of: "baton_relocate")
+    try stub.run(to: loop)
+    guard stub.processor == 0 else { return }
+    let spare = try address(of: "stage_guard_entry")
+    try stub.write([0x00, 0x00, 0x00, 0x14], to: spare)
+    try stub.setProgramCounter(spare.rawValue)
+    try stub.run(to: loop)
+    let other = stub.processor
+    try stub.select(0)
+    try stub.setProgramCounter(loop.rawValue)
+    try stub.select(other)
   }
 
   /// Has the boot CPU enter the stage at EL1, with tables that were loaded for that.
