@@ -46,7 +46,7 @@ public struct DebianGuest: Sendable {
   private func archive(_ workspace: Workspace) async throws -> [UInt8] {
     let busybox = try workspace.busybox()
     var image = Initramfs()
-    for directory in ["dev", "proc", "root"] { image.addDirectory(directory) }
+    for directory in ["dev", "proc", "debian"] { image.addDirectory(directory) }
     image.addFile("bin/busybox", try HostFile.bytes(of: busybox))
     let modules = try workspace.kernel("6.1").dropLast("vmlinuz".count) + "modules/"
     for module in Userland.diskModules where HostFile.exists(modules + module + ".ko") {
@@ -62,7 +62,8 @@ public struct DebianGuest: Sendable {
         ballast: 0))
     for file in files { image.addFile("lab/" + file.name, file.contents) }
     let start = initProcess == .systemd ? "/sbin/init" : "/lab/commands"
-    image.addFile("init", Array((Self.mounting + "exec busybox switch_root /root \(start)\n").utf8))
+    image.addFile(
+      "init", Array((Self.mounting + "exec busybox switch_root /debian \(start)\n").utf8))
     return image.bytes
   }
 
@@ -73,11 +74,11 @@ public struct DebianGuest: Sendable {
     for module in \(Userland.diskModules.joined(separator: " ")); do
       [ ! -e /modules/$module.ko ] || busybox insmod /modules/$module.ko
     done
-    busybox mount -t ext4 /dev/vda /root
-    busybox cp -r /lab /root/lab
-    units=/root/etc/systemd/system
+    busybox mount -t ext4 /dev/vda /debian
+    busybox cp -r /lab /debian/lab
+    units=/debian/etc/systemd/system
     busybox mkdir -p $units/multi-user.target.wants
-    busybox mv /root/lab/lab.service $units
+    busybox mv /debian/lab/lab.service $units
     busybox ln -s ../lab.service $units/multi-user.target.wants
 
     """
