@@ -74,12 +74,13 @@ import Testing
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a piece that is never finished", message: notOff) { stage in
-        try stage.stub.runAnother(to: try stage.address(of: "baton_sha256_blocks_armv8"))
+        try stage.runBoth(to: "baton_sha256_blocks_armv8")
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a run that is never finished", message: notOff) { stage in
-        try stage.move([256 << 10, 256 << 10, 256 << 10, 256 << 10])
-        try stage.runAnotherToItsRun()
+        // Two runs, of several extents each: the first CPU may be held at one of them.
+        try stage.move([UInt64](repeating: 256 << 10, count: 8))
+        try stage.runBoth(to: "baton_relocate")
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a CPU that faults, MMU off", message: "undefined instruction at 0x0 ") {
@@ -92,7 +93,7 @@ import Testing
         try stage.stub.setProgramCounter(0)
       },
       Plight(name: "a flipped bit", message: " differs from what was loaded, at 0x") { stage in
-        try stage.stub.runAnother(to: try stage.address(of: "baton_sha256_blocks_armv8"))
+        try stage.runBoth(to: "baton_sha256_blocks_armv8")
         let data = PhysicalAddress(try stage.stub.register(1))
         var byte = try stage.stub.read(data, count: 1)
         byte[0] ^= 0x10
@@ -101,9 +102,9 @@ import Testing
       Plight(
         name: "extents", message: ": moved 2097152 bytes, verified ", end: nil
       ) { stage in
-        // One of two runs.
+        // Four runs.
         try stage.move([256 << 10, 1536 << 10, 256 << 10])
-        try stage.runAnotherToItsRun()
+        try stage.runBoth(to: "baton_relocate")
       },
       Plight(
         name: "entered at EL1, another CPU started at EL2",
@@ -181,20 +182,24 @@ extension StageInMemory {
     try store()
   }
 
-  /// Lets the guest run until a CPU but the first is about to move a run. The first could move all of
-  /// them before another has come up: it stands still meanwhile, in a branch to itself, where there is
-  /// code that no handoff executes.
-  fileprivate func runAnotherToItsRun() throws {
-    let loop = try address(of: "baton_relocate")
-    try stub.run(to: loop)
-    guard stub.processor == 0 else { return }
+  /// Lets the guest run until both CPUs are about to call `function`, and goes on with the second.
+  /// Either could do all of the work before the other has come up: each stands still meanwhile, in a
+  /// branch to itself, where there is code that no handoff executes.
+  fileprivate func runBoth(to function: String) throws {
+    let (beginning, call) = (try address(of: "stage_secondary"), try address(of: function))
     let spare = try address(of: "stage_guard_entry")
+    try stub.run(to: beginning)
+    let other = stub.processor
     try stub.write([0x00, 0x00, 0x00, 0x14], to: spare)
     try stub.setProgramCounter(spare.rawValue)
-    try stub.run(to: loop)
-    let other = stub.processor
-    try stub.select(0)
-    try stub.setProgramCounter(loop.rawValue)
+    try stub.run(to: call)
+    let first = stub.processor
+    try stub.setProgramCounter(spare.rawValue)
+    try stub.select(other)
+    try stub.setProgramCounter(beginning.rawValue)
+    try stub.run(to: call)
+    try stub.select(first)
+    try stub.setProgramCounter(call.rawValue)
     try stub.select(other)
   }
 
