@@ -24,73 +24,70 @@ public struct LocalityInterrupts {
 
   /// Switches them off in every redistributor that `block` lists.
   ///
-  /// - Returns: the tables of those that refuse: the next kernel has to leave them alone.
+  /// - Parameter reservations: gets the tables of those that refuse: the next kernel has to leave
+  ///   them alone.
   /// - Throws: `Stuck` where the next kernel could not do that.
-  public static func disable(_ block: HandoffBlockView) throws(Stuck) -> baton_reservations {
-    var reservations = baton_reservations()
+  public static func disable(
+    _ block: HandoffBlockView, into reservations: UnsafeMutablePointer<baton_reservations>
+  ) throws(Stuck) {
+    unsafe reservations.pointee.count = 0
     for index in 0..<block.redistributorCount {
       let region = block.redistributors(index)
       var frame = region.start
       let end = region.start &+ region.size
       while frame < end, let redistributor = Redistributor(at: frame) {
         if !redistributor.disableLPIs() {
-          try keep(redistributor.propertyTable, of: frame, block, in: &reservations)
-          try keep(redistributor.pendingTable, of: frame, block, in: &reservations)
+          try unsafe keep(redistributor.propertyTable, of: frame, block, in: reservations)
+          try unsafe keep(redistributor.pendingTable, of: frame, block, in: reservations)
         }
         if redistributor.isLast { break }
         frame &+= region.stride != 0 ? region.stride : redistributor.frameSize
       }
     }
-    return reservations
   }
 
   private static func keep(
     _ table: PhysicalRange?, of frame: UInt64, _ block: HandoffBlockView,
-    in reservations: inout baton_reservations
+    in reservations: UnsafeMutablePointer<baton_reservations>
   ) throws(Stuck) {
     guard let table else { throw Stuck(frame: frame, reason: .notTold, table: 0) }
     guard !block.overlaps(table) else {
       throw Stuck(frame: frame, reason: .overlap, table: table.start.rawValue)
     }
     let entry = baton_reservation(start: table.start.rawValue, size: table.size)
-    let count = Int(reservations.count)
-    // Sound: a C array of so many entries.
-    let kept = unsafe withUnsafeMutableBytes(of: &reservations.entries) { bytes in
-      let entries = unsafe bytes.assumingMemoryBound(to: baton_reservation.self)
-      // The redistributors share one property table.
-      for index in 0..<count where unsafe entries[index].start == entry.start { return count }
-      guard count < entries.count else { return -1 }
-      unsafe entries[count] = entry
-      return count + 1
+    // Sound: so many are set, of an array of so many more.
+    let count = unsafe Int(reservations.pointee.count)
+    let entries = unsafe baton_reservation_entries(reservations)
+    // The redistributors share one property table.
+    for index in 0..<count where unsafe entries[index].start == entry.start { return }
+    guard count < Int(BATON_MAXIMUM_RESERVATIONS) else {
+      throw Stuck(frame: frame, reason: .tooMany, table: entry.start)
     }
-    guard kept >= 0 else { throw Stuck(frame: frame, reason: .tooMany, table: entry.start) }
-    reservations.count = UInt64(kept)
+    unsafe entries[count] = entry
+    unsafe reservations.pointee.count = UInt64(count + 1)
   }
-}
 
-extension baton_reservations {
-  /// Writes the reservations into the device tree at `address`, which has been verified, MMU and
-  /// caches on, and cleans them to the point of coherency.
+  /// Writes `reservations` into the device tree at `address`, which has been verified, and cleans
+  /// them to the point of coherency.
   ///
   /// - Returns: whether there was room for all.
-  public mutating func write(toTreeAt address: UInt64) -> Bool {
+  public static func reserve(
+    _ reservations: UnsafeMutablePointer<baton_reservations>, inTreeAt address: UInt64
+  ) -> Bool {
+    let count = unsafe Int(reservations.pointee.count)
     guard count > 0 else { return true }
     guard address & 7 == 0, let tree = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address)),
       // Sound: verified, and mapped as data.
       var map = unsafe ReservationMap(at: tree)
     else { return false }
-    let count = Int(count)
-    // Sound: a C array, of which `count` entries are set.
-    let hasRoom = unsafe withUnsafeBytes(of: entries) { bytes in
-      let entries = unsafe bytes.assumingMemoryBound(to: baton_reservation.self)
-      for index in 0..<count {
-        guard unsafe map.append(start: entries[index].start, size: entries[index].size) else {
-          return false
-        }
+    // Sound: an array of which so many are set.
+    let entries = unsafe baton_reservation_entries(reservations)
+    for index in 0..<count {
+      guard unsafe map.append(start: entries[index].start, size: entries[index].size) else {
+        return false
       }
-      return true
     }
     baton_clean_to_poc(address, address &+ UInt64(map.endOffset))
-    return hasRoom
+    return true
   }
 }

@@ -23,9 +23,10 @@ public struct HandoffTree: Sendable {
       self.tree.setSeeds(kaslr: kaslr, random: seeds[8...])
     }
     // Room for what the stage may have to reserve: entries of zeros are written behind the
-    // terminator. The pages of LPI tables for sixteen CPUs, and their common one.
+    // terminator.
     let spare = PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0))
-    self.tree.reservations += [PhysicalRange](repeating: spare, count: 17)
+    self.tree.reservations += [PhysicalRange](
+      repeating: spare, count: Int(BATON_MAXIMUM_RESERVATIONS))
     // A place of the final form, so that the size is final.
     if hasInitrd {
       self.tree.setInitialRAMDisk(PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0)))

@@ -62,8 +62,9 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     }
     record.verified = Processor.counter
     guard
-      unsafe context.pointee.reservations.write(
-        toTreeAt: block.header.arguments.0 &+ block.header.destination_offset)
+      unsafe LocalityInterrupts.reserve(
+        &context.pointee.reservations,
+        inTreeAt: block.header.arguments.0 &+ block.header.destination_offset)
     else { throw .noRoomForReservations }
     Report(lifeline).departure(
       level: Processor.regime.levelName, isMovedUncached: isMovedUncached,

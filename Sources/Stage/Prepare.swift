@@ -39,9 +39,9 @@ func stagePrepare(
       }
     }
     // As early as possible: each one that comes writes into memory.
-    let reservations: baton_reservations
+    // Sound: entry.S reserved the context on its stack.
     do throws(LocalityInterrupts.Stuck) {
-      reservations = try LocalityInterrupts.disable(block)
+      try unsafe LocalityInterrupts.disable(block, into: &context.pointee.reservations)
     } catch {
       throw .lpisStuck(error)
     }
@@ -49,13 +49,13 @@ func stagePrepare(
     let bytesMoved =
       block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED)
       ? RelocationEngine.moveUncached(block) : 0
-    // Sound: entry.S reserved the context on its stack.
-    unsafe context.pointee = baton_stage_context(
-      regime: registers,
-      departure: baton_departure(
-        entry: block.header.entry, arguments: block.header.arguments, vbar: vbar),
-      entered: entered, reservations: reservations, move_started: moveStarted,
-      moved: Processor.counter, bytes_moved: bytesMoved, unused: 0)
+    unsafe context.pointee.regime = registers
+    unsafe context.pointee.departure = baton_departure(
+      entry: block.header.entry, arguments: block.header.arguments, vbar: vbar)
+    unsafe context.pointee.entered = entered
+    unsafe context.pointee.move_started = moveStarted
+    unsafe context.pointee.moved = Processor.counter
+    unsafe context.pointee.bytes_moved = bytesMoved
     if !isMapped { try unsafe leaveAtOnce(block, lifeline, context) }
   } catch {
     Report(lifeline).fail(error)
@@ -67,9 +67,11 @@ private func leaveAtOnce(
   _ block: HandoffBlockView, _ lifeline: Lifeline,
   _ context: UnsafeMutablePointer<baton_stage_context>
 ) throws(StageFailure) -> Never {
-  guard unsafe context.pointee.reservations.write(toTreeAt: block.header.arguments.0) else {
-    throw .noRoomForReservations
-  }
+  // Sound: in the context, which entry.S reserved.
+  guard
+    unsafe LocalityInterrupts.reserve(
+      &context.pointee.reservations, inTreeAt: block.header.arguments.0)
+  else { throw .noRoomForReservations }
   Report(lifeline).departureAtOnce(
     level: Processor.regime.levelName, entry: block.header.entry)
   unsafe baton_leave(&context.pointee.departure)

@@ -58,6 +58,7 @@ import Testing
     try stage.stub.write([0xFF], to: first)
     let regions = Int(stage.block[StageInMemory.word(\.redistributors)] & 0xFFFF_FFFF) / 8
     stage.block[regions] = first.rawValue
+    stage.block[regions + 1] = UInt64(count) * 0x2_0000
     try stage.store()
   }
 
@@ -157,10 +158,11 @@ import Testing
       Plight(
         name: "more tables of LPIs than can be reserved",
         message:
-          "keeps its LPIs on, and there are too many tables to reserve: no room for 0x58200000"
+          "keeps its LPIs on, and there are too many tables to reserve: no room for 0x58900000"
       ) { stage in
         try plantStuckLPIs(
-          &stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000, count: 17)
+          &stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000,
+          count: Int(BATON_MAXIMUM_RESERVATIONS))
       },
       Plight(
         name: "LPIs without a table of their properties",
@@ -218,15 +220,22 @@ import Testing
       let run = try await GuestSlots.shared.withGuest {
         try await snapshot.run { stub in
           var stage = try StageInMemory(stub, snapshot.listing)
-          try Self.plantStuckLPIs(&stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000)
+          let processors = Int(BATON_MAXIMUM_RESERVATIONS) - 1
+          try Self.plantStuckLPIs(
+            &stage, propertyTable: 0x5800_0000, pendingTable: 0x5810_0000, count: processors)
           let entry = PhysicalAddress(stage.block[StageInMemory.word(\.entry)])
           try stub.run(to: entry)
           let offset = try stub.read(tree.start + 16, count: 4).reduce(0) { $0 << 8 | UInt64($1) }
-          let map = try stub.read(tree.start + offset, count: 48)
-          let words = stride(from: 0, to: 48, by: 8).map { start in
+          let map = try stub.read(
+            PhysicalRange(
+              tree.start + offset, upTo: tree.start + offset + UInt64(16 * (processors + 2))))
+          let words = stride(from: 0, to: map.count, by: 8).map { start in
             map[start..<(start + 8)].reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
           }
-          #expect(words == [0x5800_0000, 65536 - 8192, 0x5810_0000, 8192, 0, 0])
+          let pending = (0..<UInt64(processors)).flatMap { index -> [UInt64] in
+            [0x5810_0000 + index * 0x1_0000, 8192]
+          }
+          #expect(words == [0x5800_0000, 65536 - 8192] + pending + [0, 0])
         }
       }
       #expect(run.end == .poweredOff, "\(run.lastLines)")

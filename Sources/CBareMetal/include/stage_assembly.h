@@ -3,7 +3,7 @@
 #pragma once
 
 // sizeof(struct baton_stage_context), for entry.S.
-#define STAGE_CONTEXT_SIZE 480
+#define STAGE_CONTEXT_SIZE 2272
 
 // sizeof(struct baton_shared_work), and offsets in it, for secondary.S.
 #define STAGE_SHARED_WORK_SIZE 320
@@ -59,8 +59,14 @@ struct baton_reservation {
 
 struct baton_reservations {
     uint64_t count;
-    struct baton_reservation entries[17];
+    struct baton_reservation entries[BATON_MAXIMUM_RESERVATIONS];
 };
+
+// To Swift an array in C is a tuple, which it would copy, entry by entry.
+static inline struct baton_reservation *baton_reservation_entries(
+    struct baton_reservations *reservations) {
+    return reservations->entries;
+}
 
 // What the Swift before the MMU is on (stage_prepare) hands to the one after (stage_execute), on
 // the stack that entry.S sets up.

@@ -54,6 +54,10 @@
 // The most that baton_handoff_block.processors may hold.
 #define BATON_MAXIMUM_PROCESSORS 64
 
+// How many tables of LPIs the stage can have the next kernel leave alone, and how many spare
+// reservations a tree is given for that: the pending tables of 128 CPUs, and their common one.
+#define BATON_MAXIMUM_RESERVATIONS 129
+
 // baton_piece.segment
 #define BATON_SEGMENT_KERNEL 0
 #define BATON_SEGMENT_INITRD 1
