@@ -20,6 +20,17 @@ public struct RelocationEngine {
     unsafe work = baton_stage_shared_work()
   }
 
+  /// Nobody has taken or done anything yet. What the kernel loads there are zeros; anything else would
+  /// be taken for work of CPUs that never were.
+  public static func begin() {
+    let work = unsafe baton_stage_shared_work()
+    unsafe work.pointee.next_run = 0
+    unsafe work.pointee.next_piece = 0
+    unsafe work.pointee.bytes_moved = 0
+    unsafe work.pointee.bytes_verified = 0
+    unsafe work.pointee.mismatch = 0
+  }
+
   /// Moves runs of extents until all are taken, and cleans what was written to the point of
   /// coherency. No extent's destination is another's source: the order does not matter.
   ///

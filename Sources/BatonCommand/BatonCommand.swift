@@ -100,7 +100,7 @@ public enum Baton {
       throw .memoryMapUnreadable(error)
     }
     do throws(SystemMemoryMap.Failure) {
-      return try SystemMemoryMap(iomem: iomem).crashKernel.ranges.last?.size ?? 0
+      return try SystemMemoryMap(iomem: iomem).crashKernelReservations.last?.size ?? 0
     } catch {
       throw .memoryMap(error)
     }

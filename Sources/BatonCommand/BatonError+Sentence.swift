@@ -122,8 +122,9 @@ extension BatonError {
       "this kernel is locked down and loads signed images only, by kexec_file_load(2): --via=file; "
         + "see /sys/kernel/security/lockdown"
     case .lockedDownWith(let option):
-      "this kernel is locked down and loads by kexec_file_load(2) only, which cannot honour "
-        + option + "; see /sys/kernel/security/lockdown"
+      "kexec_file_load(2), by which alone a kernel that is locked down loads, cannot honour "
+        + option
+        + "; leave it out, or load by --via=memory where /sys/kernel/security/lockdown is none"
     case .noKexec:
       "no /sys/kernel/kexec_loaded: this kernel was built without kexec, or /sys is not mounted"
     // Kernels with kexec_file_load(2) only show kexec_loaded, too.

@@ -31,7 +31,7 @@ enum CheckReport {
               + " more in this boot, unloading included (kernel.kexec_load_limit_reboot)"
           } ?? ""))
     var regions: [String] = []
-    for range in survey.crashKernel.ranges { regions.append(range.text) }
+    for range in survey.crashKernel { regions.append(range.text) }
     line("crashkernel", regions.isEmpty ? "none" : joined(regions))
     for warning in survey.warnings { text += "warning: " + warning + "\n" }
     for obstacle in survey.obstacles { text += "obstacle: " + obstacle.sentence + "\n" }
@@ -54,7 +54,7 @@ enum CheckReport {
       json.member("lockdown", survey.lockdown)
       json.member("loadDisabled", survey.isLoadDisabled)
       json.member("loadsLeft", survey.loadsLeft)
-      let regions = survey.crashKernel.ranges
+      let regions = survey.crashKernel
       json.member("crashKernel", objects: regions.count) { json, index in
         json.member("address", regions[index].start.text)
         json.member("size", regions[index].size)

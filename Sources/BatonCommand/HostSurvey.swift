@@ -16,7 +16,7 @@ struct HostSurvey {
   let isLoadDisabled: Bool
   /// Calls that the kernel still takes in this boot; nil where it sets no limit.
   let loadsLeft: UInt64?
-  let crashKernel: PhysicalRangeSet
+  let crashKernel: [PhysicalRange]
   /// Why `--load` would fail here; the first is the one that it would give.
   private(set) var obstacles: [BatonError]
   /// What will work less well.
@@ -35,7 +35,7 @@ struct HostSurvey {
       let machine = try Machine(system, nextTree: nil, haltsOnFailure: false, console: nil)
       level = machine.level
       lifeline = machine.lifeline
-      crashKernel = machine.memory.crashKernel
+      crashKernel = machine.memory.crashKernelReservations
       warnings = machine.warnings
       if machine.tree == nil { obstacles.append(.file(Machine.treePath, .noSuchFile)) }
       if let cpu = Suitability.stayingCPU(machine.tree, system) {
@@ -46,7 +46,7 @@ struct HostSurvey {
     } catch {
       level = Machine.level(system, timers: nil)
       lifeline = Lifeline(console: .none, conduit: .none, haltsOnFailure: false)
-      crashKernel = PhysicalRangeSet()
+      crashKernel = []
       // Who is not root reads neither memory map nor tree: that is one obstacle, not two.
       if system.isRoot { obstacles.append(error) }
     }

@@ -277,6 +277,7 @@ extension Invocation {
     if memoryMaximum != .max { return "--mem-max" }
     if haltsOnFailure { return "--on-failure=halt" }
     if serial != nil { return "--serial" }
+    if configuration != nil { return "--config" }
     return console == nil ? nil : "--console"
   }
 

@@ -201,19 +201,24 @@ extension LoadCommand {
     if slot == .crash, KernelFlags.line("/sys/kernel/kexec_crash_size", system) == "0" {
       throw .noCrashRegion
     }
-    let kernel = try map(imagePath)
+    let kernel = try mapImage(imagePath)
     let format = kernel.withBytes { FileFormat(recognizing: $0) }
     switch format {
     case .deviceTree, .peExecutable, .efiZboot: throw .notForFileLoad(imagePath)
     default: if Compression(format) != nil { throw .notForFileLoad(imagePath) }
     }
-    _ = try header(of: kernel, imagePath)
+    let header = try header(of: kernel, imagePath)
     if let initrd = invocation.initrds.first { _ = try map(initrd) }
     let tree = try Machine.runningTree(system)
     if slot == .normal, let cpu = Suitability.stayingCPU(tree, system) {
       throw .cpuStays(cpu.name, possible: cpu.possible)
     }
+    let lacking = try Suitability.pageSizeWarnings(
+      header, path: imagePath, runningOn: Granule(pageSize: system.pageSize),
+      otherwise: "it stops without a word", system)
+    for warning in lacking { warn(warning) }
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
+    warnOfPanic(commandLine ?? tree?.bootArguments ?? [])
     let choice = RouteChoice(.file, because: reason)
     let warning = reason + ": by kexec_file_load(2) nothing is verified between the kernels"
     if invocation.showsPlan || invocation.isDryRun {

@@ -13,6 +13,13 @@ struct LoadCommand<System: LinuxSystem> {
   let system: System
 
   func run() throws(BatonError) {
+    do throws(BatonError) { try load() } catch {
+      if case .file(Invocation.retainedInitrd, .noSuchFile) = error { throw .initrdNotRetained }
+      throw error
+    }
+  }
+
+  private func load() throws(BatonError) {
     if !invocation.isDryRun {
       // What holds whatever way the load takes.
       try LoadPermission.require(byFile: true, slot: invocation.slot, system)
@@ -32,7 +39,6 @@ struct LoadCommand<System: LinuxSystem> {
     do throws(BatonError) {
       try loadWithStage(avoidingCrashRegion: nil)
     } catch {
-      if case .file(Invocation.retainedInitrd, .noSuchFile) = error { throw .initrdNotRetained }
       guard invocation.route == nil else { throw error }
       switch error {
       case .stagedLoad(.crash, _, _), .staging(.recordUnwritable), .staging(.dumpKernelLoaded):
@@ -304,7 +310,7 @@ struct LoadCommand<System: LinuxSystem> {
   private static var unknownMemory: UInt64 { 2 << 30 }
 
   /// The image's file, held to `--type`.
-  private func mapImage(_ path: String) throws(BatonError) -> MappedFile {
+  func mapImage(_ path: String) throws(BatonError) -> MappedFile {
     let file = try map(path)
     if let type = invocation.type,
       !type.includes(file.withBytes { FileFormat(recognizing: $0) })

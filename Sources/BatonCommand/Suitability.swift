@@ -16,13 +16,28 @@ enum Suitability {
       throw .cpuStays(cpu.name, possible: cpu.possible)
     }
     if let error = missingFirmware(machine, system) { throw error }
-    guard let pageSize = image.pageSize, pageSize != machine.granule else { return [] }
+    return try pageSizeWarnings(
+      image, path: path, runningOn: machine.granule,
+      otherwise: "the stage says so and resets", system)
+  }
+
+  /// Refuses a kernel with pages of a size that this CPU is known to lack.
+  ///
+  /// - Parameters:
+  ///   - granule: the running kernel's pages.
+  ///   - otherwise: what happens where the CPU lacks them all the same.
+  /// - Returns: sentences about what may not work.
+  static func pageSizeWarnings<System: LinuxSystem>(
+    _ image: Arm64Image, path: String, runningOn granule: Granule?, otherwise: String,
+    _ system: System
+  ) throws(BatonError) -> [String] {
+    guard let pageSize = image.pageSize, let granule, pageSize != granule else { return [] }
     if let model = CPUModel.running(system), model.lacks(pageSize) {
       throw .pageSizeLacking(path, pageSize, cpu: model.name)
     }
     return [
-      path + " has pages of " + pageSize.text + " and the running kernel of "
-        + machine.granule.text + ": where this CPU lacks them, the stage says so and resets"
+      path + " has pages of " + pageSize.text + " and the running kernel of " + granule.text
+        + ": where this CPU lacks them, " + otherwise
     ]
   }
 

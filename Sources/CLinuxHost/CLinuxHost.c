@@ -191,7 +191,12 @@ static long make_folders(const char *path, char name[4096]) {
     memcpy(name, path, length + 1);
     for (char *slash = strchr(name + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        if (mkdir(name, 0755) < 0 && errno != EEXIST) return -errno;
+        // Whatever the umask: everybody may ask what is loaded.
+        if (mkdir(name, 0755) == 0) {
+            if (chmod(name, 0755) < 0) return -errno;
+        } else if (errno != EEXIST) {
+            return -errno;
+        }
         *slash = '/';
     }
     return 0;
@@ -221,7 +226,7 @@ long linux_replace_file(const char *path, const void *content, size_t size) {
     unlink(name);
     int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (descriptor < 0) return -errno;
-    long status = 0;
+    long status = fchmod(descriptor, 0644) < 0 ? -errno : 0;
     for (size_t written = 0; status == 0 && written < size;) {
         long count = linux_write(descriptor, (const char *)content + written, size - written);
         if (count <= 0) status = count < 0 ? count : -EIO;

@@ -45,6 +45,7 @@ func stagePrepare(
     } catch {
       throw .lpisStuck(error)
     }
+    RelocationEngine.begin()
     let moveStarted = Processor.counter
     let bytesMoved =
       block.header.strategy == UInt32(BATON_STRATEGY_UNCACHED)

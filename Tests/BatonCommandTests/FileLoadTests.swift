@@ -42,6 +42,21 @@ import Testing
     #expect(linux.output == "  via file: this kernel is locked down\n  verified  nothing\n")
   }
 
+  @Test func `The image is held to --type, its pages to the CPU's, and panic= is missed`() throws {
+    let linux = try FakeLinux.machine()
+    #expect(Baton.run(Self.load + ["--via=file", "--type=vmlinuz"], system: linux) == .badFile)
+    #expect(linux.complaints.contains("not of the type"))
+    linux.files["/boot/Image"]?[24] = 0b1100
+    let identification = "/sys/devices/system/cpu/cpu0/regs/identification/midr_el1"
+    linux.files[identification] = Array("0x00000000410fd070\n".utf8)
+    #expect(Baton.run(Self.load + ["--via=file"], system: linux) == .unsupported)
+    #expect(linux.effects.isEmpty)
+    linux.files[identification] = Array("0x00000000414fd0c1\n".utf8)
+    #expect(Baton.run(Self.load + ["--via=file"], system: linux) == .success)
+    #expect(linux.complaints.contains("where this CPU lacks them, it stops without a word"))
+    #expect(linux.warnsOfPanic)
+  }
+
   @Test func `A kernel without kexec_load is given the other call`() throws {
     let linux = try FakeLinux.machine()
     linux.kexecLoadFailure = .noSuchSystemCall
@@ -67,7 +82,9 @@ import Testing
     #expect(linux.complaints.contains("--require-verified"))
   }
 
-  @Test(arguments: ["--dtb=/boot/dtb", "--mem-min=0x80000000", "--mem-max=0x90000000"])
+  @Test(arguments: [
+    "--dtb=/boot/dtb", "--mem-min=0x80000000", "--mem-max=0x90000000", "--config=conf-1",
+  ])
   func `Options that this way cannot honour are refused`(option: String) throws {
     let linux = try lockedDown()
     #expect(Baton.run(Self.load + ["--via=file", option], system: linux) == .usage)

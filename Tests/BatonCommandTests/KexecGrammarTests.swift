@@ -294,6 +294,11 @@ import Testing
     linux.files["/proc/iomem"] = Array(lines.utf8)
     #expect(Baton.run(["--print-ckr-size"], system: linux) == .success)
     #expect(linux.output == "0\n134217728\n")
+    // Two that touch are two.
+    linux.files["/proc/iomem"] = Array(
+      (lines + "  88000000-89ffffff : Crash kernel\n").utf8)
+    #expect(Baton.run(["--print-ckr-size"], system: linux) == .success)
+    #expect(linux.output == "0\n134217728\n33554432\n")
   }
 
   @Test func `The second word of the version is one of kexec-tools'`() {

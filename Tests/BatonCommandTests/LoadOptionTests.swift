@@ -67,7 +67,10 @@ import Testing
     let linux = try FakeLinux.machine()
     #expect(Baton.run(["-l", "/boot/Image", "--reuseinitrd"], system: linux) == .badFile)
     #expect(linux.complaints.contains("retain_initrd"))
-    #expect(linux.effects.isEmpty)
+    let byFile = try FakeLinux.machine()
+    #expect(Baton.run(["-s", "-l", "/boot/Image", "--reuseinitrd"], system: byFile) == .badFile)
+    #expect(byFile.complaints.contains("retain_initrd"))
+    #expect(linux.effects.isEmpty && byFile.effects.isEmpty)
     linux.files["/sys/firmware/initrd"] = [UInt8](repeating: 0x37, count: 5000)
     #expect(Baton.run(["-l", "/boot/Image", "--reuseinitrd"], system: linux) == .success)
     guard case .kexecLoad(_, _, let segments)? = linux.effects.last else {

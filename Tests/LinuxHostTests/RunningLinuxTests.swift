@@ -82,6 +82,19 @@ import Testing
     }
   }
 
+  @Test func `Everybody may read a record, whatever the umask`() throws {
+    try inDirectory { directory in
+      let mask = umask(0o077)
+      defer { umask(mask) }
+      let path = directory + "/a/b/file"
+      try linux.replace(path, with: [1])
+      for (name, mode) in [("/a", 0o755), ("/a/b", 0o755), ("/a/b/file", 0o644)] {
+        let attributes = try FileManager.default.attributesOfItem(atPath: directory + name)
+        #expect(attributes[.posixPermissions] as? Int == mode, "\(name)")
+      }
+    }
+  }
+
   @Test func `A file that cannot be replaced stays as it was`() throws {
     try inDirectory { directory in
       #expect(throws: Errno.self) { try linux.replace("/dev/null/x", with: [1]) }
