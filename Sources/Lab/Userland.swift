@@ -145,6 +145,14 @@ enum Userland {
     return image.bytes
   }
 
+  /// Which of a chain's kernels it is, by the command line that the one before gave it.
+  private static let readingTurn = """
+    turn=0
+    for word in $(busybox cat /proc/cmdline); do
+      case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
+    done
+    """
+
   /// Every kernel's in a chain: says which it is and which CPUs are online, packs what it runs from for the next one, and
   /// hands over, until `length` handoffs have taken place. `files` are baton and the kernel.
   static func chain(
@@ -157,10 +165,7 @@ enum Userland {
       Array(
         """
         \(mounts)
-        turn=0
-        for word in $(busybox cat /proc/cmdline); do
-          case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
-        done
+        \(readingTurn)
         echo "\(turn)$turn"
         echo "\(online)$(busybox cat /sys/devices/system/cpu/online)"
         [ $turn -ne \(length) ] || busybox poweroff -f
@@ -188,10 +193,7 @@ enum Userland {
       Array(
         """
         \(mounts)
-        turn=0
-        for word in $(busybox cat /proc/cmdline); do
-          case $word in lab.turn=*) turn=${word#lab.turn=} ;; esac
-        done
+        \(readingTurn)
         echo "\(arrived)$turn [$(echo $(busybox ls /lab/marks))] [$(busybox cat '/proc/device-tree/lab,mark')]"
         [ $turn -ne \(loads.count) ] || busybox poweroff -f
         \(mountingDisk)
