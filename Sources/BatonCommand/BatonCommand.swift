@@ -75,7 +75,7 @@ public enum Baton {
         warn("no crash kernel is loaded; what -l has staged in its place stays", system)
         break
       }
-      try unload(invocation.slot, system)
+      try UnloadCommand(invocation: invocation, system: system).run()
     case .execute:
       try execute(invocation, system)
     case .load(let image):
@@ -167,45 +167,6 @@ public enum Baton {
 
   private static func warn<System: LinuxSystem>(_ sentence: String, _ system: System) {
     system.write("baton: warning: " + sentence + "\n", to: .standardError)
-  }
-
-  private static func unload<System: LinuxSystem>(
-    _ slot: KexecSlot, _ system: System
-  ) throws(BatonError) {
-    try LoadPermission.require(byFile: true, slot: slot, system)
-    try LoadLock.take(system)
-    if slot == .crash {
-      try CrashRecord.requireNothingStaged(system)
-      do throws(Errno) { try unloadByTheCallThatWorks(.crash, system) } catch {
-        throw .unload(error)
-      }
-      CrashRecord.forget(system)
-      return
-    }
-    let record = LoadRecord.takeAway(system)
-    do throws(Errno) {
-      // The normal slot first: no stage may be loaded that relies on what is not.
-      try unloadByTheCallThatWorks(.normal, system)
-      switch LoadRecord.crashSlot(system) {
-      case .stagedImage, .interrupted: try SegmentLoader.unload(.crash, system)
-      case .empty, .dumpKernel: break
-      }
-    } catch {
-      LoadRecord.putBack(record, system)
-      throw .unload(error)
-    }
-    LoadRecord.forget(system)
-  }
-
-  private static func unloadByTheCallThatWorks<System: LinuxSystem>(
-    _ slot: KexecSlot, _ system: System
-  ) throws(Errno) {
-    if KernelFlags.isLockedDown(system) { return try system.kexecFileUnload(slot) }
-    do throws(Errno) { try SegmentLoader.unload(slot, system) } catch {
-      // A kernel with kexec_file_load(2) only.
-      guard error == .noSuchSystemCall else { throw error }
-      try system.kexecFileUnload(slot)
-    }
   }
 
   private static func execute<System: LinuxSystem>(

@@ -44,7 +44,7 @@ extension BatonError {
     case .fileLoadPanic(let error, _): BatonError.fileLoad(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .reboot, .shutdown, .fileLoad, .stagedLoad, .staging, .anotherBaton:
+      .unloadStaged, .reboot, .shutdown, .fileLoad, .stagedLoad, .staging, .anotherBaton:
       .systemCall
     }
   }
@@ -142,6 +142,9 @@ extension BatonError {
         + "module or seccomp filter forbids it"
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
+    case .unloadStaged(let error):
+      "no next kernel is loaded now, but what is staged could not be taken back, and a panic resets: "
+        + "kexec_load: " + error.text + "; try baton -u again"
     case .staging(.dumpKernelLoaded):
       "a dump kernel is loaded in the crashkernel region; --replace-crash-kernel gives it up, "
         + "--via=memory leaves it alone"
@@ -255,7 +258,7 @@ extension UsageError {
     case .noAnswerInJSON: "--json goes with --check, --last, --status and --dry-run only" + help
     case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
     case .severalActions:
-      "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le and -pu)" + help
+      "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le, -pu and -uf)" + help
     case .noImage: "-l or -p needs a kernel image: baton -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l and -p only" + help

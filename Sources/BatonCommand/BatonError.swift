@@ -48,6 +48,8 @@ enum BatonError: Error {
   case noKexec
   case load(Errno)
   case unload(Errno)
+  /// The normal slot is empty, but what is staged for it stays in the crash slot.
+  case unloadStaged(Errno)
   /// `--via=crashkernel` cannot be.
   case staging(StagingObstacle)
   /// One of the calls of a staged load failed: the normal slot is empty now; and whether the crash

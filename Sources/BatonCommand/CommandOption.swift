@@ -98,9 +98,10 @@ package struct CommandOption: Sendable {
         help: "Start the loaded kernel; with -l: the one just loaded. No service is stopped."),
       CommandOption(
         name: .force, long: ["force"], argument: nil,
-        help: "Load IMAGE and start it: -l and -e in one."),
+        help: "Load IMAGE and start it: -l and -e in one; with -u: unload whatever is loaded."),
       CommandOption(
-        name: .unload, long: ["unload"], argument: nil, help: "Unload what is loaded."),
+        name: .unload, long: ["unload"], argument: nil,
+        help: "Unload what baton -l loaded; called as kexec: whatever is loaded."),
       CommandOption(
         name: .status, long: ["status"], argument: nil,
         help: "Say what is loaded. Exit status 0: a kernel, 1: none."),

@@ -29,6 +29,8 @@ struct Invocation: Hashable, Sendable {
   /// What `--load`, `--unload` and `--status` are about: with `--load-panic`, the crash kernel.
   var slot = KexecSlot.normal
   var afterLoading = AfterLoading.nothing
+  /// Whether `--unload` also unloads what something else has loaded: `baton -u -f`, and always as `kexec`.
+  var unloadsAnything = false
   /// Whether file systems are written back at the end.
   var syncs = false
   /// Whether network interfaces are taken down before the loaded kernel starts.

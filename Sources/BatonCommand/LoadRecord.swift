@@ -101,6 +101,12 @@ enum LoadRecord {
     crashSlot(system).isBatons
   }
 
+  /// Whether the normal slot holds what this boot's Baton has no record of. A load that did not come
+  /// to its end has one.
+  static func isNextKernelOfOthers<System: LinuxSystem>(_ system: System) -> Bool {
+    KernelFlags.isLoaded(.normal, system) && ofThisBoot(system) == nil
+  }
+
   /// What holds the crash slot.
   enum CrashSlot: Hashable {
     case empty

@@ -23,19 +23,24 @@ struct TaskOptions {
     var actions: [Invocation.Action] = []
     var loads = false
     var executes = false
+    var forces = false
     for option in requested {
       switch option {
       case .load: loads = true
       case .loadPanic: result.slot = .crash
       case .execute: executes = true
-      case .force:
-        loads = true
-        executes = true
+      case .force: forces = true
       case .unload: actions.append(.unload)
       case .status: actions.append(.status)
       case .last: actions.append(.last)
       default: actions.append(.check)
       }
+    }
+    if actions == [.unload] {
+      result.unloadsAnything = forces
+    } else if forces {
+      loads = true
+      executes = true
     }
     if result.slot == .crash {
       // Beside -u and -S it only says which slot is meant; else it loads, and a panic executes.
@@ -118,6 +123,7 @@ struct TaskOptions {
       result.action = .load(image: image)
     } else {
       result.action = unloads ? .unload : .execute
+      result.unloadsAnything = unloads
       result.afterLoading = .nothing
     }
   }

@@ -67,6 +67,16 @@ import Testing
     #expect(try Invocation(parsing: arguments).action == action)
   }
 
+  @Test(arguments: [(["-u"], false), (["-uf"], true), (["-f", "-p", "-u"], true)])
+  func `-f beside -u unloads whatever is loaded, and starts nothing`(
+    arguments: [String], unloadsAnything: Bool
+  ) throws {
+    let invocation = try Invocation(parsing: arguments)
+    #expect(invocation.action == .unload)
+    #expect(invocation.unloadsAnything == unloadsAnything)
+    #expect(invocation.afterLoading == .nothing)
+  }
+
   @Test func `Help and version win over whatever stands beside them`() throws {
     #expect(try Invocation(parsing: ["-e", "-u", "--help"]).action == .help)
     #expect(try Invocation(parsing: ["-l", "-v"]).action == .version)
@@ -74,6 +84,7 @@ import Testing
 
   @Test(arguments: [
     (["-e", "-u"], UsageError.severalActions), (["-l", "I", "-u"], .severalActions),
+    (["-u", "-f", "-e"], .severalActions), (["-f", "-l", "I", "-u"], .severalActions),
     (["-S", "-e"], .severalActions), (["-p", "I", "-e"], .severalActions),
     (["-p", "I", "-l"], .severalActions), (["-p", "I", "-f"], .severalActions),
     (["-p"], .noImage), (["-f"], .noImage), (["-le"], .noImage),

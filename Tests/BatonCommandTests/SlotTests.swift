@@ -43,6 +43,35 @@ import Testing
     #expect(linux.complaints == "")
   }
 
+  @Test(arguments: [
+    (KexecSlot.normal, ["-u"], "baton -u -f unloads it"),
+    (.crash, ["-p", "-u"], "baton -p -u -f unloads it"),
+    (.crash, ["-u"], "the crash kernel stays loaded: baton -p -u unloads it"),
+  ])
+  func `What something else has loaded stays, is named, and can be unloaded all the same`(
+    slot: KexecSlot, arguments: [String], words: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.setLoaded(slot, true)
+    let loaded = linux.files
+    #expect(Baton.run(arguments, system: linux) == .success)
+    #expect(linux.files == loaded)
+    #expect(linux.complaints.contains(words), "\(linux.complaints)")
+    #expect(linux.complaints.utf8.count { $0 == UInt8(ascii: "\n") } == 1)
+
+    let asked = slot == .crash ? ["-p", "-u"] : ["-u"]
+    for run in [
+      { Baton.run(asked + ["-f"], system: $0).rawValue },
+      { Baton.runAsKexec(asked, system: $0) },
+    ] as [(FakeLinux) -> Int32] {
+      let other = try FakeLinux.machine()
+      other.setLoaded(slot, true)
+      #expect(run(other) == 0)
+      #expect(other.effects == [.kexecLoad(slot: slot, entry: 0, segments: [])])
+      #expect(other.complaints == "")
+    }
+  }
+
   @Test func `Unloading is refused for the reason for which the kernel refuses it`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/proc/sys/kernel/kexec_load_disabled"] = Array("1\n".utf8)

@@ -164,8 +164,9 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(linux.output.utf8)) as? [String: Any])
     #expect(answer["crashKernelLoaded"] as? Bool == true)
     #expect(answer["stagedImageLoaded"] as? Bool == false)
+    let effects = linux.effects
     #expect(Baton.run(["-u"], system: linux) == .success)
-    #expect(calls(linux).last?.slot == .normal)
+    #expect(linux.effects == effects)
   }
 
   @Test func `The status tells a staged image from a dump kernel`() throws {
@@ -258,6 +259,25 @@ import Testing
     #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .noRoom)
     #expect(linux.complaints.contains("baton -u removes it"), "\(linux.complaints)")
     #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+  }
+
+  @Test func `An unload that the crash slot refuses leaves on record what is left`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.slotRefusals[.crash] = .busy
+    #expect(Baton.run(["-u"], system: linux) == .systemCall)
+    #expect(linux.complaints.contains("no next kernel is loaded now"), "\(linux.complaints)")
+    let left = try status(linux)
+    #expect(left["loaded"] as? Bool == false)
+    #expect(left["stagedImageLoaded"] as? Bool == true)
+    // Whatever something else loads meanwhile is not what the record describes.
+    linux.setLoaded(.normal, true)
+    #expect(try status(linux)["loadedByBaton"] as? Bool == false)
+    linux.setLoaded(.normal, false)
+    linux.slotRefusals = [:]
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(try status(linux)["stagedImageLoaded"] as? Bool == false)
+    #expect(linux.files[Self.record] == nil)
   }
 
   @Test(arguments: [true, false])

@@ -150,13 +150,39 @@ import Testing
     #expect(report.run.end == .poweredOff)
   }
 
-  /// The stage's place is taken by the ordinary way, and the region is left alone.
-  @Test func aDumpKernelThatIsLoadedAlreadyIsLeftAlone() async throws {
+  /// The stage's place is taken by the ordinary way, and the region is left alone. Neither slot is
+  /// emptied by `-u` that names no more than the slot.
+  @Test func whatAnotherToolHasLoadedIsLeftAlone() async throws {
     var handoff = try handoff("6.1", verified: false)
     handoff.route = .auto
-    handoff.preparation = "kexec -p /lab/kernel --initrd=/lab/initrd --append=1"
+    handoff.preparation = """
+      slots() {
+        echo "lab: $1: $?: $(busybox cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded | busybox xargs)"
+      }
+      kexec -p -i /lab/kernel --initrd=/lab/initrd --append=1
+      kexec -l -i /lab/kernel --append=1; slots loaded
+      baton -u; slots -u
+      baton -p -u; slots "-p -u"
+      baton -u -f; slots "-u -f"
+      baton -p -u -f; slots "-p -u -f"
+      kexec -p -i /lab/kernel --initrd=/lab/initrd --append=1; slots again
+      """
+    handoff.interlude = """
+      baton -u; slots ours
+      baton -l -i /lab/kernel --initrd=/lab/initrd --append="\(handoff.commandLine)"; slots anew
+      """
     let report = try await report(handoff)
     #expect(report.listing.route == "memory")
+    func said(_ what: String) -> String? {
+      report.run.lines.first { $0.hasPrefix("lab: \(what): ") }.map {
+        String($0.dropFirst(7 + what.utf8.count))
+      }
+    }
+    let found = ["loaded", "-u", "-p -u", "-u -f", "-p -u -f", "again", "ours", "anew"].map(said)
+    #expect(
+      found == [
+        "0: 1 1", "0: 1 1", "0: 1 1", "0: 0 1", "0: 0 0", "0: 0 1", "0: 0 1", "0: 1 1",
+      ], "\(report.run.lines.filter { $0.hasPrefix("baton: ") || $0.hasPrefix("lab: ") })")
   }
 
   /// A region in which an Image may not run as it asks: the stage moves it down, MMU and caches on.
