@@ -64,7 +64,7 @@ public enum Baton {
     case .printCrashKernelSize:
       system.write(String(try crashKernelSize(system)) + "\n", to: .standardOutput)
     case .status:
-      return try reportStatus(system, slot: invocation.slot, json: invocation.answersInJSON)
+      return try StatusReport.run(system, slot: invocation.slot, json: invocation.answersInJSON)
     case .last:
       return LastReport.run(system, json: invocation.answersInJSON)
     case .check:
@@ -104,58 +104,6 @@ public enum Baton {
     } catch {
       throw .memoryMap(error)
     }
-  }
-
-  private static func reportStatus<System: LinuxSystem>(
-    _ system: System, slot: KexecSlot, json: Bool
-  ) throws(BatonError) -> ExitStatus {
-    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
-    let isLoaded = KernelFlags.isLoaded(.normal, system)
-    let answer: ExitStatus = KernelFlags.isLoaded(slot, system) ? .success : .negative
-    let record = LoadRecord.current(system)
-    let crash = LoadRecord.crashSlot(system)
-    let crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
-    if json {
-      system.write(
-        JSONText.object { json in
-          json.member("loaded", isLoaded)
-          json.member("loadedByBaton", record != nil)
-          json.member("planDigest", record?.string("planDigest"))
-          json.member("kernel", record?.string("kernel"))
-          json.member("verification", record?.string("verification"))
-          json.member("via", record?.string("via"))
-          json.member("reason", record?.string("reason"))
-          json.member("crashKernelLoaded", crash == .dumpKernel)
-          json.member("crashKernel", crashRecord?.string("kernel"))
-          json.member("crashKernelVerification", crashRecord?.string("verification"))
-          json.member("stagedImageLoaded", crash == .stagedImage || crash == .interrupted)
-        }, to: .standardOutput)
-      return answer
-    }
-    var normal = "not loaded"
-    if let record {
-      normal = "loaded: " + (record.string("kernel") ?? "a kernel") + " (via "
-      normal += (record.string("via") ?? "memory") + ", verifies "
-      normal += (record.string("verification") ?? "nothing known") + ")"
-      normal +=
-        record.isStaged && crash == .empty
-        ? ", but unloaded from the crashkernel region since: load it again" : ": baton -e starts it"
-      if let reason = record.string("reason") { normal += "\nwhy this way: " + reason }
-    } else if isLoaded {
-      normal = "loaded, but not by this boot's baton -l: baton -e starts it"
-    }
-    let crashText =
-      switch crash {
-      case .empty: "not loaded"
-      case .dumpKernel: crashRecord.map { CrashRecord.text(of: $0) } ?? "loaded"
-      case .stagedImage: "not loaded: the next kernel is staged there, and a panic resets"
-      case .interrupted:
-        "not loaded: what a baton -l staged there was left behind, and a panic resets; "
-          + "baton -u removes it"
-      }
-    system.write(
-      "next kernel: " + normal + "\ncrash kernel: " + crashText + "\n", to: .standardOutput)
-    return answer
   }
 
   private static func check<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {

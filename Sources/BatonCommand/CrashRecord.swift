@@ -22,6 +22,8 @@ enum CrashRecord {
       json.member("commandLine", commandLine.map { String(decoding: $0, as: UTF8.self) })
       json.member("verifiedBytes", verifiedBytes)
       json.member("verification", digest == nil ? "nothing" : "everything")
+      // Without segments the kernel chose the places.
+      json.member("crashRanges", segments.isEmpty ? nil : SlotContent.text(of: segments))
       json.member("segments", objects: segments.count) { json, index in
         json.member("name", String(segments[index].name))
         json.member("address", segments[index].destination.start.text)
@@ -33,7 +35,8 @@ enum CrashRecord {
   /// The record of the crash kernel that is loaded now, nil where something else loaded it.
   static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
     guard KernelFlags.isLoaded(.crash, system), let record = JSONRecord(path: path, system),
-      let boot = KernelFlags.bootID(system), record.string("bootId") == boot
+      let boot = KernelFlags.bootID(system), record.string("bootId") == boot,
+      record.describes(.crash, system) != false
     else { return nil }
     return record
   }

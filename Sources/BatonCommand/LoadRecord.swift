@@ -27,6 +27,9 @@ enum LoadRecord {
       // Also where an older load's guard could not be removed: it is no dump kernel.
       json.member(
         "crashSlot", choice.route == .crashKernel || hasStagedImage(system) ? staged : nil)
+      json.member("normalRanges", ranges(of: plan, in: .normal))
+      json.member(
+        "crashRanges", choice.route == .crashKernel ? ranges(of: plan, in: .crash) : nil)
       json.member("planDigest", plan?.digestText)
       json.member("time", system.time)
       json.member("kernel", image)
@@ -45,6 +48,10 @@ enum LoadRecord {
         json.member("size", segments[index].size)
       }
     }
+  }
+
+  private static func ranges(of plan: HandoffPlan?, in slot: HandoffPlan.Slot) -> String? {
+    plan.map { SlotContent.text(of: $0.segments.filter { $0.slot == slot }) }
   }
 
   /// Takes the record away before what it describes may change, so that whatever ends this process
@@ -101,10 +108,12 @@ enum LoadRecord {
     crashSlot(system).isBatons
   }
 
-  /// Whether the normal slot holds what this boot's Baton has no record of. A load that did not come
-  /// to its end has one.
+  /// Whether the normal slot holds what this boot's Baton has no record of, or another tool has loaded
+  /// over that. A load that did not come to its end has a record.
   static func isNextKernelOfOthers<System: LinuxSystem>(_ system: System) -> Bool {
-    KernelFlags.isLoaded(.normal, system) && ofThisBoot(system) == nil
+    guard KernelFlags.isLoaded(.normal, system) else { return false }
+    guard let record = ofThisBoot(system) else { return true }
+    return record.describes(.normal, system) == false
   }
 
   /// What holds the crash slot.
@@ -125,11 +134,11 @@ enum LoadRecord {
   /// there behind Baton's back looks like Baton's own.
   static func crashSlot<System: LinuxSystem>(_ system: System) -> CrashSlot {
     guard KernelFlags.isLoaded(.crash, system) else { return .empty }
-    guard let record = ofThisBoot(system), record.string("crashSlot") == staged else {
-      return .dumpKernel
-    }
+    guard let record = ofThisBoot(system), record.string("crashSlot") == staged,
+      record.describes(.crash, system) != false
+    else { return .dumpKernel }
     return record.string("state") == staging || !KernelFlags.isLoaded(.normal, system)
-      ? .interrupted : .stagedImage
+      || record.describes(.normal, system) == false ? .interrupted : .stagedImage
   }
 
   private static func ofThisBoot<System: LinuxSystem>(_ system: System) -> JSONRecord? {
@@ -139,7 +148,8 @@ enum LoadRecord {
     return record
   }
 
-  /// The record of what is loaded now, nil where something else loaded it.
+  /// The record of what is loaded now, nil where there is none of this boot. What another tool has
+  /// loaded since in its place has none of its own: `JSONRecord.describes`.
   static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
     guard KernelFlags.isLoaded(.normal, system), let record = ofThisBoot(system),
       record.string("state") != staging

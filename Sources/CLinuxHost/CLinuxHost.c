@@ -49,6 +49,14 @@ long linux_read(int descriptor, void *buffer, size_t size) {
     return result(count);
 }
 
+long linux_read_at(int descriptor, void *buffer, size_t size, uint64_t offset) {
+    long count;
+    do {
+        count = pread(descriptor, buffer, size, (off_t)offset);
+    } while (count < 0 && errno == EINTR);
+    return result(count);
+}
+
 long linux_write(int descriptor, const void *buffer, size_t size) {
     long count;
     // Beyond the process's limit a write fails with EFBIG, and does not end the process.

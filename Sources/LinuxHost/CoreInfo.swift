@@ -21,24 +21,15 @@ public struct CoreInfo: Sendable {
 
   /// The note of that name in an ELF core file, of which `core` is the beginning.
   init?(core: [UInt8]) {
-    func number(_ offset: Int, _ size: Int) -> Int? {
-      guard offset >= 0, offset <= core.count - size else { return nil }
-      var value: UInt64 = 0
-      for byte in core[offset..<offset + size].reversed() { value = value << 8 | UInt64(byte) }
-      return Int(exactly: value)
-    }
-    guard core.starts(with: [0x7f, 0x45, 0x4c, 0x46, 2, 1]), let headers = number(32, 8),
-      let size = number(54, 2), size >= 56, let count = number(56, 2)
-    else { return nil }
-    for index in 0..<count {
-      let (header, overflow) = headers.addingReportingOverflow(index * size)
-      guard !overflow, let type = number(header, 4) else { return nil }
-      guard type == 4, let start = number(header + 8, 8), let length = number(header + 32, 8),
+    func number(_ offset: Int) -> Int? { core.number(at: offset, 4).map { Int($0) } }
+    guard let elf = ElfCore(core) else { return nil }
+    for part in elf.parts where part.type == ElfCore.note {
+      guard let start = Int(exactly: part.offset), let length = Int(exactly: part.size),
         start <= core.count, length <= core.count - start
       else { continue }
       // Each: the sizes of name and content, a type, then both, padded to multiples of four.
       var note = start
-      while let nameSize = number(note, 4), let contentSize = number(note + 4, 4),
+      while let nameSize = number(note), let contentSize = number(note + 4),
         nameSize <= length, contentSize <= length
       {
         let name = note + 12

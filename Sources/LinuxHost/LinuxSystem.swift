@@ -26,6 +26,11 @@ public protocol LinuxSystem {
   /// - Throws: what open(2) or read(2) say.
   func read(_ path: String, limit: Int) throws(Errno) -> [UInt8]
 
+  /// The bytes at `offset` in a file, fewer than `count` where it ends before.
+  ///
+  /// - Throws: what open(2) or pread(2) say.
+  func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8]
+
   /// A file of any size, mapped. See `MappedFile.init(path:progress:)`.
   func map(
     _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void

@@ -42,6 +42,25 @@ public struct RunningLinux: LinuxSystem {
     return content
   }
 
+  public func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
+    let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
+    guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
+    defer { linux_close(descriptor) }
+    var content = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let read = unsafe content.withUnsafeMutableBytes {
+        unsafe linux_read_at(
+          descriptor, $0.baseAddress.map { unsafe $0 + done }, count - done,
+          offset &+ UInt64(done))
+      }
+      guard read >= 0 else { throw Errno(failure: read) }
+      guard read > 0 else { break }
+      done += read
+    }
+    return Array(content.prefix(done))
+  }
+
   public func map(
     _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
   ) throws(Errno) -> MappedFile {

@@ -242,7 +242,7 @@ import Testing
     #expect(linux.output == "next kernel: not loaded\ncrash kernel: not loaded\n")
     let before = linux.output.count
     #expect(Baton.run(Self.load, system: linux) == .success)
-    linux.files["/sys/kernel/kexec_crash_loaded"] = Array("1\n".utf8)
+    linux.showsMemory = true
     #expect(Baton.run(["-S", "-p"], system: linux) == .success)
     #expect(
       linux.output.dropFirst(before) == "next kernel: not loaded\n"

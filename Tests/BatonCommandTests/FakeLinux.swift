@@ -49,12 +49,16 @@ final class FakeLinux: LinuxSystem {
   private(set) var callCount = 0
   /// What the normal slot holds: the effect that filled it.
   private(set) var normalSlot: Effect?
+  /// The same of the crash slot.
+  private(set) var crashSlot: Effect?
 
   /// Called where `reboot(2)` has its effect.
   var onReboot: (FakeLinux) -> Void = { _ in }
   /// Called where something is written for people.
   var onWrite: (FakeLinux, String) -> Void = { _, _ in }
   var lockFailure: Errno?
+  /// Whether its memory shows what the slots hold.
+  var showsMemory = false { didSet { if showsMemory { showMemory() } } }
   /// What any call for this slot is refused with, before it has an effect.
   var slotRefusals: [KexecSlot: Errno] = [:]
   /// Called where `kexec_load(2)` has its effect.
@@ -77,6 +81,7 @@ final class FakeLinux: LinuxSystem {
     let copy = FakeLinux()
     copy.files = files
     copy.normalSlot = normalSlot
+    copy.crashSlot = crashSlot
     return copy
   }
 
@@ -94,6 +99,12 @@ final class FakeLinux: LinuxSystem {
 
   func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
     Array(try read(path).prefix(limit))
+  }
+
+  func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
+    let content = try read(path)
+    guard offset < UInt64(content.count) else { return [] }
+    return Array(content[Int(offset)...].prefix(count))
   }
 
   func map(
@@ -163,7 +174,15 @@ final class FakeLinux: LinuxSystem {
     if slot == .crash { setLoaded(.crash, false) }
     if !copies.isEmpty, let failure = slotFailures[slot] { throw failure }
     setLoaded(slot, !copies.isEmpty)
-    if slot == .normal { normalSlot = copies.isEmpty ? nil : effects.last }
+    hold(copies.isEmpty ? nil : effects.last, in: slot)
+  }
+
+  private func hold(_ content: Effect?, in slot: KexecSlot) {
+    switch slot {
+    case .normal: normalSlot = content
+    case .crash: crashSlot = content
+    }
+    if showsMemory { showMemory() }
   }
 
   func setLoaded(_ slot: KexecSlot, _ isLoaded: Bool) {
@@ -183,14 +202,14 @@ final class FakeLinux: LinuxSystem {
     if slot == .crash { setLoaded(.crash, false) }
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
     setLoaded(slot, true)
-    if slot == .normal { normalSlot = effects.last }
+    hold(effects.last, in: slot)
   }
 
   func kexecFileUnload(_ slot: KexecSlot) throws(Errno) {
     effects.append(.kexecFileUnload(slot))
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
     setLoaded(slot, false)
-    if slot == .normal { normalSlot = nil }
+    hold(nil, in: slot)
   }
 
   func sync() {

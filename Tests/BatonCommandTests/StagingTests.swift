@@ -172,6 +172,7 @@ import Testing
   @Test func `The status tells a staged image from a dump kernel`() throws {
     let linux = try FakeLinux.reserving()
     #expect(Baton.run(Self.load, system: linux) == .success)
+    linux.showsMemory = true
     #expect(Baton.run(["-S"], system: linux) == .success)
     #expect(
       linux.output == """

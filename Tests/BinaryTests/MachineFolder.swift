@@ -105,6 +105,10 @@ final class FolderLinux: LinuxSystem {
     try real.read(folder.url.path + path, limit: limit)
   }
 
+  func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
+    try real.read(folder.url.path + path, at: offset, count: count)
+  }
+
   func map(
     _ path: String, progress: (_ done: UInt64, _ total: UInt64) -> Void
   ) throws(Errno) -> MappedFile {

@@ -153,7 +153,16 @@ import Testing
   /// The stage's place is taken by the ordinary way, and the region is left alone. Neither slot is
   /// emptied by `-u` that names no more than the slot.
   @Test func whatAnotherToolHasLoadedIsLeftAlone() async throws {
-    var handoff = try handoff("6.1", verified: false)
+    try await expectWhatAnotherToolHasLoadedIsLeftAlone(on: "6.1")
+  }
+
+  @Test(.matrix, arguments: ["5.10", "6.12"])
+  func whatAnotherToolHasLoadedIsLeftAloneThereToo(kernel: String) async throws {
+    try await expectWhatAnotherToolHasLoadedIsLeftAlone(on: kernel)
+  }
+
+  private func expectWhatAnotherToolHasLoadedIsLeftAlone(on kernel: String) async throws {
+    var handoff = try handoff(kernel, verified: false)
     handoff.route = .auto
     handoff.preparation = """
       slots() {
@@ -167,9 +176,20 @@ import Testing
       baton -p -u -f; slots "-p -u -f"
       kexec -p -i /lab/kernel --initrd=/lab/initrd --append=1; slots again
       """
+    let loading = "-i /lab/kernel --initrd=/lab/initrd --append=\"\(handoff.commandLine)\""
     handoff.interlude = """
+      told() { baton -S | busybox grep -v "^why" | busybox sed "s/^/lab: told /"; }
+      told
       baton -u; slots ours
-      baton -l -i /lab/kernel --initrd=/lab/initrd --append="\(handoff.commandLine)"; slots anew
+      baton -l \(loading)
+      kexec -l -i /lab/kernel --append=1; told
+      baton -u; slots replaced
+      kexec -p -u
+      baton -l --via=crashkernel \(loading); told
+      kexec -p -i /lab/kernel --append=1; told
+      baton -u; slots "staged over"
+      kexec -p -u
+      baton -l --via=memory \(loading); slots anew
       """
     let report = try await report(handoff)
     #expect(report.listing.route == "memory")
@@ -178,11 +198,29 @@ import Testing
         String($0.dropFirst(7 + what.utf8.count))
       }
     }
-    let found = ["loaded", "-u", "-p -u", "-u -f", "-p -u -f", "again", "ours", "anew"].map(said)
+    let found = [
+      "loaded", "-u", "-p -u", "-u -f", "-p -u -f", "again", "ours", "replaced", "staged over",
+      "anew",
+    ].map(said)
+    let lines = report.run.lines.filter { $0.hasPrefix("baton: ") || $0.hasPrefix("lab: ") }
     #expect(
       found == [
-        "0: 1 1", "0: 1 1", "0: 1 1", "0: 0 1", "0: 0 0", "0: 0 1", "0: 0 1", "0: 1 1",
-      ], "\(report.run.lines.filter { $0.hasPrefix("baton: ") || $0.hasPrefix("lab: ") })")
+        "0: 1 1", "0: 1 1", "0: 1 1", "0: 0 1", "0: 0 0", "0: 0 1", "0: 0 1", "0: 1 1", "0: 0 1",
+        "0: 1 0",
+      ], "\(lines)")
+    let told = lines.filter { $0.hasPrefix("lab: told ") }.map { $0.dropFirst(10) }
+    #expect(
+      told == [
+        "next kernel: loaded: /lab/kernel (via memory, verifies sample): baton -e starts it",
+        "crash kernel: loaded",
+        "next kernel: loaded by another tool, over /lab/kernel of baton -l: baton -e starts it",
+        "crash kernel: loaded",
+        "next kernel: loaded: /lab/kernel (via crashkernel, verifies sample): baton -e starts it",
+        "crash kernel: not loaded: the next kernel is staged there, and a panic resets",
+        "next kernel: loaded: /lab/kernel (via crashkernel, verifies sample), but a dump kernel was "
+          + "loaded over it in the crashkernel region: load it again",
+        "crash kernel: loaded",
+      ], "\(lines)")
   }
 
   /// A region in which an Image may not run as it asks: the stage moves it down, MMU and caches on.

@@ -23,6 +23,7 @@ struct linux_kexec_segment {
 
 int linux_open_read(const char *path);
 long linux_read(int descriptor, void *buffer, size_t size);
+long linux_read_at(int descriptor, void *buffer, size_t size, uint64_t offset);
 long linux_write(int descriptor, const void *buffer, size_t size);
 void linux_close(int descriptor);
 

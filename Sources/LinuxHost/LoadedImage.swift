@@ -1,0 +1,38 @@
+import PhysicalMemory
+
+/// What a slot of `kexec_load(2)` holds, as the kernel's own memory says.
+public struct LoadedImage: Hashable, Sendable {
+  /// Where its segments are to lie, in the order in which they were given.
+  public let destinations: [PhysicalRange]
+}
+
+extension LinuxSystem {
+  /// What a slot that is loaded holds, or nil where the kernel does not show it: it takes root,
+  /// addresses in /proc/kallsyms and a /proc/kcore.
+  ///
+  /// The variable that points to the image is in the symbols of few kernels (CONFIG_KALLSYMS_ALL); a
+  /// function that reads it is in those of all. What it points to is (Linux include/linux/kexec.h,
+  /// `struct kimage`, since 4.13), in 64-bit words:
+  ///
+  ///     0  head, entry, last_entry   3  start   4  control_code_page, swap_page, vmcoreinfo_data_copy
+  ///     7  nr_segments               8  16 segments: buf, bufsz, mem, memsz
+  public func loadedImage(in slot: KexecSlot) -> LoadedImage? {
+    let reader: StaticString = slot == .normal ? "kexec_loaded_show" : "kexec_crash_loaded"
+    guard let memory = KernelMemory(self), let code = kernelAddress(of: reader),
+      let variable = memory.firstVariable(loadedAt: code),
+      let image = memory.words(at: variable, count: 1)?[0],
+      let fields = memory.words(at: image, count: 8 + 4 * 16)
+    else { return nil }
+    guard (1...16).contains(fields[7]) else { return nil }
+    var destinations: [PhysicalRange] = []
+    for index in 0..<Int(fields[7]) {
+      let (start, size) = (fields[8 + 4 * index + 2], fields[8 + 4 * index + 3])
+      // As the kernel takes no others, this is no image.
+      guard size > 0, (start | size) % pageSize == 0,
+        let range = PhysicalRange(start: PhysicalAddress(start), size: size)
+      else { return nil }
+      destinations.append(range)
+    }
+    return LoadedImage(destinations: destinations)
+  }
+}

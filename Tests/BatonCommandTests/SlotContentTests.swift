@@ -1,0 +1,158 @@
+import CLinuxHost
+import Foundation
+import LinuxHost
+import Testing
+
+@testable import BatonCommand
+
+/// What the kernel's own memory shows of the slots, and that the records are believed no further.
+@Suite struct SlotContentTests {
+  private static let load = ["-l", "/boot/Image"]
+  private static let unconfirmed = "does not show whether another tool loaded something since"
+
+  private func loaded(_ linux: FakeLinux, _ words: [String] = load) throws -> FakeLinux {
+    #expect(Baton.run(words, system: linux) == .success, "\(linux.complaints)")
+    linux.showsMemory = true
+    return linux
+  }
+
+  /// As kexec-tools would: two segments elsewhere.
+  private func loadByAnotherTool(_ slot: KexecSlot, _ linux: FakeLinux) throws {
+    let segments = unsafe [
+      linux_kexec_segment(buf: nil, bufsz: 0, mem: 0x6000_0000, memsz: 0x20_0000),
+      linux_kexec_segment(buf: nil, bufsz: 0, mem: 0x7000_0000, memsz: 0x1000),
+    ]
+    try unsafe segments.withUnsafeBufferPointer {
+      try unsafe linux.kexecLoad(entry: 0x7000_0000, segments: $0, slot: slot)
+    }
+  }
+
+  private func status(_ linux: FakeLinux) throws -> [String: Any] {
+    let before = linux.output.utf8.count
+    _ = Baton.run(["-S", "--json"], system: linux)
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(linux.output.utf8.dropFirst(before)))
+        as? [String: Any])
+  }
+
+  private func words(_ linux: FakeLinux) -> String {
+    let before = linux.output.utf8.count
+    _ = Baton.run(["-S"], system: linux)
+    return String(decoding: linux.output.utf8.dropFirst(before), as: UTF8.self)
+  }
+
+  @Test func `What baton loaded is found in the kernel's memory`() throws {
+    let linux = try loaded(try .machine())
+    #expect(try status(linux)["replaced"] as? Bool == false)
+    #expect(try status(linux)["loadedByBaton"] as? Bool == true)
+    #expect(!words(linux).contains(Self.unconfirmed))
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.effects.last == .kexecLoad(slot: .normal, entry: 0, segments: []))
+  }
+
+  @Test func `What another tool has loaded over it is told, and stays`() throws {
+    let linux = try loaded(try .machine())
+    try loadByAnotherTool(.normal, linux)
+    let answer = try status(linux)
+    #expect(answer["loaded"] as? Bool == true)
+    #expect(answer["loadedByBaton"] as? Bool == false)
+    #expect(answer["replaced"] as? Bool == true)
+    #expect(answer["planDigest"] is NSNull)
+    #expect(
+      words(linux) == """
+        next kernel: loaded by another tool, over /boot/Image of baton -l: baton -e starts it
+        crash kernel: not loaded
+
+        """)
+    let effects = linux.effects
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.effects == effects)
+    #expect(linux.complaints.contains("baton -u -f unloads it"))
+    #expect(Baton.run(["-u", "-f"], system: linux) == .success)
+    #expect(linux.effects.last == .kexecLoad(slot: .normal, entry: 0, segments: []))
+  }
+
+  @Test func `What is staged for a kernel that is not loaded any more is removed`() throws {
+    let linux = try loaded(try .reserving())
+    try loadByAnotherTool(.normal, linux)
+    #expect(words(linux).contains("left behind"))
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.effects.last == .kexecLoad(slot: .crash, entry: 0, segments: []))
+    #expect(linux.normalSlot != nil)
+  }
+
+  @Test func `A dump kernel that another tool has loaded over what is staged is one`() throws {
+    let linux = try loaded(try .reserving())
+    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+    try loadByAnotherTool(.crash, linux)
+    let answer = try status(linux)
+    #expect(answer["crashKernelLoaded"] as? Bool == true)
+    #expect(answer["stagedImageLoaded"] as? Bool == false)
+    #expect(words(linux).contains("but a dump kernel was loaded over it"))
+    // To its own scripts, too.
+    #expect(Baton.runAsKexec(["-S"], system: linux) == 1)
+    #expect(
+      Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .notPermitted,
+      "\(linux.complaints)")
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.effects.last == .kexecLoad(slot: .normal, entry: 0, segments: []))
+    #expect(linux.crashSlot != nil)
+    #expect(Baton.runAsKexec(["-p", "-u"], system: linux) == 0)
+    #expect(linux.crashSlot == nil)
+  }
+
+  @Test func `A crash kernel of another tool's is not the one of baton -p`() throws {
+    let linux = try loaded(try .crashMachine(), ["-p", "/boot/Image"])
+    #expect(words(linux).contains("crash kernel: loaded: /boot/Image ("))
+    #expect(!words(linux).contains(Self.unconfirmed))
+    try loadByAnotherTool(.crash, linux)
+    #expect(words(linux).hasSuffix("crash kernel: loaded\n"))
+    #expect(Baton.run(["-p", "-u"], system: linux) == .success)
+    #expect(linux.crashSlot != nil)
+    #expect(linux.complaints.contains("baton -p -u -f unloads it"))
+  }
+
+  @Test(arguments: [
+    "/proc/kcore", "/proc/kallsyms", "hidden", "by file",
+  ])
+  func `Where the kernel does not show it, the record is believed, and the status says so`(
+    lacking: String
+  ) throws {
+    let linux = try loaded(
+      try .machine(), Self.load + (lacking == "by file" ? ["--via=file"] : []))
+    switch lacking {
+    case "hidden":
+      linux.files["/proc/kallsyms"] = Array("0000000000000000 t kexec_loaded_show\n".utf8)
+    case "by file": break
+    default: linux.fileFailures[lacking] = .notPermitted
+    }
+    #expect(words(linux).hasSuffix(Self.unconfirmed + "\n"))
+    let answer = try status(linux)
+    #expect(answer["loadedByBaton"] as? Bool == true)
+    #expect(answer["replaced"] is NSNull)
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.normalSlot == nil)
+  }
+
+  @Test func `Whatever the kernel's memory holds, it is an image or none`() throws {
+    let linux = try loaded(try .reserving())
+    let whole = try #require(linux.files["/proc/kcore"])
+    let right = try #require(linux.loadedImage(in: .crash))
+    #expect(right.destinations.count > 3)
+    // Headers, code, variables and the image's fields.
+    let parts = [0..<64 + 3 * 56, 0x1100..<0x1120, 0x2010..<0x2020, 0x3800..<0x3800 + 576]
+    for index in parts.joined() {
+      for value in [0x00, 0x80, 0xff] as [UInt8] {
+        linux.files["/proc/kcore"]?[index] = value
+        if let image = linux.loadedImage(in: .crash) {
+          #expect((1...16).contains(image.destinations.count))
+        }
+        linux.files["/proc/kcore"]?[index] = whole[index]
+      }
+    }
+    for count in stride(from: 0, to: whole.count, by: 97) {
+      linux.files["/proc/kcore"] = Array(whole.prefix(count))
+      #expect(linux.loadedImage(in: .crash) == nil || count > 0x3800 + 576)
+    }
+  }
+}
