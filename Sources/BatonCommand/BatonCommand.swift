@@ -124,7 +124,11 @@ public enum Baton {
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
     let record = LoadRecord.current(system)
-    if record?.isStaged == true, !KernelFlags.isLoaded(.crash, system) { throw .stagedImageGone }
+    if let record, record.isStaged,
+      !record.holdsCrashSlot || !KernelFlags.isLoaded(.crash, system)
+    {
+      throw .stagedImageGone
+    }
     do throws(Errno) {
       try StartRecord.write(loaded: record, system)
     } catch {

@@ -27,8 +27,7 @@ extension BatonError {
       .notPermitted
     case .fileLoad(.noSuchSystemCall): .unsupported
     case .fileLoad(.notExecutable): .badFile
-    case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable), .stagedLoad(_, .noMemory, _):
-      .noRoom
+    case .fileLoad(.noMemory), .fileLoad(.addressNotAvailable): .noRoom
     case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
     case .acpi, .noReset, .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays:
       .unsupported
@@ -40,20 +39,31 @@ extension BatonError {
     case .crashSlotIsStaged: .unsupported
     case .crashNotes(.absent), .tooMuchMemoryToDescribe: .unsupported
     case .treeCells: .badFile
-    case .loadPanic(let error, _): BatonError.load(error).status
-    case .fileLoadPanic(let error, _): BatonError.fileLoad(error).status
+    case .stagedLoad(_, let error, isCrashSlotLoaded: _): BatonError.load(error).status
+    case .loadPanic(let error, left: _): BatonError.load(error).status
+    case .fileLoadPanic(let error, left: _): BatonError.fileLoad(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .unloadStaged, .reboot, .shutdown, .fileLoad, .stagedLoad, .staging, .anotherBaton:
+      .unloadStaged, .reboot, .shutdown, .fileLoad, .staging, .anotherBaton:
       .systemCall
     }
   }
 
-  /// What a refused load has left of the crash kernel before.
-  private static func crashSlot(isLoaded: Bool) -> String {
-    isLoaded
-      ? "; the crash kernel that was loaded is still there"
-      : "; no crash kernel is loaded now: the running kernel drops the old one first"
+  /// What a refused load of a crash kernel has left of the one before.
+  enum CrashSlotLeft: Hashable, Sendable {
+    /// It is loaded still.
+    case kept
+    case dropped
+    /// There was none.
+    case empty
+
+    fileprivate var words: String {
+      switch self {
+      case .kept: "; the crash kernel that was loaded is still there"
+      case .dropped: "; no crash kernel is loaded now: the running kernel drops the old one first"
+      case .empty: "; no crash kernel is loaded now"
+      }
+    }
   }
 
   /// What was wrong, where, what to do.
@@ -70,11 +80,12 @@ extension BatonError {
     case .noConfigurations(let path):
       path + " is no FIT image and has no configurations: leave --config out"
     case .fileChanges(let path): path + " changes while it is read; try again"
-    case .fileChanged(let path, let isLoaded):
-      path + " changed while it was loaded"
-        + (isLoaded
-          ? ", and could not be unloaded again: it will not verify; unload it with -u, and try again"
-          : ", and was unloaded again: nothing is loaded now; try again")
+    case .fileChanged(let path, let slot, isLoaded: true):
+      path + " changed while it was loaded, and could not be unloaded again: it will not verify; "
+        + "unload it (baton " + (slot == .crash ? "-p " : "") + "-u -f), and try again"
+    case .fileChanged(let path, let slot, isLoaded: false):
+      path + " changed while it was loaded, and was unloaded again: no "
+        + (slot == .crash ? "crash" : "next") + " kernel is loaded now; try again"
     case .compressed(let path, let compression, let error):
       path + ": " + error.sentence(compression)
     case .tree(let path, let error): path + " is no usable device tree: " + error.text
@@ -132,7 +143,7 @@ extension BatonError {
       "this kernel was built without kexec_load (CONFIG_KEXEC)"
     case .load(.busy):
       "another program is loading a kernel at this moment, or this kernel cannot take its other CPUs "
-        + "down (spin-table, protected KVM); nothing was changed"
+        + "down (spin-table, protected KVM)"
     case .load(.noMemory): "the running kernel has too little free memory to load this"
     case .load(.addressNotAvailable), .load(.invalidArgument):
       "the running kernel does not accept the plan's destinations (--dry-run shows them), or they are "
@@ -149,14 +160,16 @@ extension BatonError {
       "a dump kernel is loaded in the crashkernel region; --replace-crash-kernel gives it up, "
         + "--via=memory leaves it alone"
     case .staging(let obstacle): obstacle.sentence
+    case .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _):
+      BatonError.load(.noSuchSystemCall).sentence
     case .stagedLoad(.crash, let error, let isLoaded):
-      "the crashkernel region did not take it: kexec_load: " + error.text
+      "the crashkernel region did not take it: " + BatonError.load(error).sentence
         + (isLoaded
           ? "; no next kernel is loaded now, and the region holds what it held"
           : "; nothing is loaded now, no dump kernel either")
         + "; --via=memory does without the region"
     case .stagedLoad(.normal, let error, let isLoaded):
-      "the region was loaded, but not the stage: kexec_load: " + error.text
+      "the region was loaded, but not the stage: " + BatonError.load(error).sentence
         + (isLoaded
           ? "; what is staged could not be taken back, and a panic resets: baton -u removes it"
           : "; nothing is loaded now, no dump kernel either")
@@ -164,7 +177,7 @@ extension BatonError {
       "another baton changes what is loaded at this moment (" + LoadLock.path
         + "); nothing was changed; try again"
     case .stagedImageGone:
-      "what baton -l had put into the crashkernel region was unloaded since; load it again"
+      "what baton -l had put into the crashkernel region was unloaded or replaced since; load it again"
     case .notForFileLoad(let path):
       path + ": kexec_file_load(2) takes the uncompressed Image only; decompress it first"
     case .cannotVerify:
@@ -191,10 +204,8 @@ extension BatonError {
     case .treeCells(let path):
       path + ": the root's #address-cells and #size-cells cannot hold the crash kernel's "
         + "addresses; reserve memory below 4 GiB (crashkernel=256M,low) or give another tree"
-    case .loadPanic(let error, let isLoaded):
-      BatonError.load(error).sentence + Self.crashSlot(isLoaded: isLoaded)
-    case .fileLoadPanic(let error, let isLoaded):
-      error.fileLoadSentence + Self.crashSlot(isLoaded: isLoaded)
+    case .loadPanic(let error, let left): BatonError.load(error).sentence + left.words
+    case .fileLoadPanic(let error, let left): error.fileLoadSentence + left.words
     case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
     case .shutdown(let error):
       "the kernel is loaded, but shutdown could not be run: " + error.text

@@ -17,7 +17,7 @@ enum BatonError: Error {
   case fileChanges(String)
   /// A file changed between its digest and the end of the load; whether what was loaded of it could
   /// not be unloaded again.
-  case fileChanged(String, isLoaded: Bool)
+  case fileChanged(String, KexecSlot, isLoaded: Bool)
   case compressed(String, Compression, DecompressionError)
   case tree(String, DeviceTreeError)
   case memoryMapUnreadable(Errno)
@@ -80,9 +80,9 @@ enum BatonError: Error {
   /// The cells of this tree's root cannot hold the crash kernel's addresses.
   case treeCells(String)
   /// As `load`, of the crash slot; and whether that now holds something.
-  case loadPanic(Errno, isLoaded: Bool)
+  case loadPanic(Errno, left: CrashSlotLeft)
   /// As `fileLoad`, likewise.
-  case fileLoadPanic(Errno, isLoaded: Bool)
+  case fileLoadPanic(Errno, left: CrashSlotLeft)
   case reboot(Errno)
   /// shutdown(8) could not be run.
   case shutdown(Errno)

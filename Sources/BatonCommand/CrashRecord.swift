@@ -46,6 +46,33 @@ enum CrashRecord {
       + (record.string("verification") ?? "nothing known") + "): a panic starts it"
   }
 
+  /// What was in the crash slot, and known of it, before a load that may be refused.
+  struct Before {
+    fileprivate let content: [UInt8]?
+    fileprivate let wasLoaded: Bool
+
+    /// After a refusal.
+    ///
+    /// - Returns: what that has left.
+    func putBack<System: LinuxSystem>(_ system: System) -> BatonError.CrashSlotLeft {
+      guard KernelFlags.isLoaded(.crash, system) else { return wasLoaded ? .dropped : .empty }
+      // Without it --status knows less, but nothing wrong.
+      if let content {
+        do throws(Errno) { try system.replace(CrashRecord.path, with: content) } catch {}
+      }
+      return .kept
+    }
+  }
+
+  /// Takes the record away before what it describes may change, so that whatever ends this process
+  /// then, none is left that is wrong.
+  static func takeAway<System: LinuxSystem>(_ system: System) -> Before {
+    let content: [UInt8]?
+    do throws(Errno) { content = try system.read(path) } catch { content = nil }
+    forget(system)
+    return Before(content: content, wasLoaded: KernelFlags.isLoaded(.crash, system))
+  }
+
   static func forget<System: LinuxSystem>(_ system: System) {
     do throws(Errno) { try system.remove(path) } catch { return }
   }

@@ -30,6 +30,16 @@ struct JSONRecord {
     return nil
   }
 
+  /// The record with the first `text` in it replaced, if it is there.
+  func replacing(_ text: String, by replacement: String) -> [UInt8] {
+    let text = Array(text.utf8)
+    guard bytes.count >= text.count else { return bytes }
+    for start in 0...(bytes.count - text.count) where bytes[start...].starts(with: text) {
+      return Array(bytes[..<start]) + Array(replacement.utf8) + bytes[(start + text.count)...]
+    }
+    return bytes
+  }
+
   /// The hexadecimal number behind `key`.
   func number(_ key: StaticString) -> UInt64? {
     guard let text = string(key), text.utf8.starts(with: "0x".utf8) else { return nil }

@@ -22,7 +22,7 @@ enum KexecStatus {
   static func number(of error: BatonError) -> Int32 {
     switch error {
     case .usage(.noImage), .usage(.badValue(option: "--type", value: _)): failed
-    case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, _): noFileSystemCall
+    case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, left: _): noFileSystemCall
     case .usage, .file, .commandLineUnreadable, .nothingLoaded: 1
     default: failed
     }

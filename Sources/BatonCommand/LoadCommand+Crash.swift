@@ -132,6 +132,7 @@ extension LoadCommand {
     var loading = loading(sizes)
     loading.announce()
     defer { loading.end() }
+    let older = CrashRecord.takeAway(system)
     do throws(Errno) {
       try kernel.withBytes { kernel throws(Errno) in
         try SegmentLoader.load(
@@ -139,34 +140,25 @@ extension LoadCommand {
           system: system)
       }
     } catch {
-      throw .loadPanic(error, isLoaded: crashKernelRemains())
+      throw .loadPanic(error, left: older.putBack(system))
     }
     noteCrashKernel(segments, plan, commandLine)
   }
 
   /// Unloads what would not verify.
   private func takeCrashKernelBack(_ path: String) -> BatonError {
-    do throws(Errno) {
-      try SegmentLoader.unload(.crash, system)
-      CrashRecord.forget(system)
-      return .fileChanged(path, isLoaded: false)
-    } catch {
-      return .fileChanged(path, isLoaded: true)
+    CrashRecord.forget(system)
+    do throws(Errno) { try SegmentLoader.empty(.crash, system) } catch {
+      return .fileChanged(path, .crash, isLoaded: true)
     }
-  }
-
-  /// Whether a crash kernel is loaded still after a load that was refused: what the slot held before
-  /// may be gone even so.
-  func crashKernelRemains() -> Bool {
-    let isLoaded = KernelFlags.isLoaded(.crash, system)
-    if !isLoaded { CrashRecord.forget(system) }
-    return isLoaded
+    return .fileChanged(path, .crash, isLoaded: false)
   }
 
   /// Leaves the record of a crash kernel that is loaded; the plan is nil where nothing is verified.
   func noteCrashKernel(
     _ segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, _ commandLine: [UInt8]?
   ) {
+    LoadRecord.forgetStagedImage(system)
     let record = CrashRecord.json(
       of: segments, digest: plan?.digestText, verifiedBytes: plan?.verifiedBytes ?? 0,
       invocation: invocation, image: imagePath, commandLine: commandLine, system)

@@ -85,13 +85,13 @@ extension LoadCommand {
     let moved = relocatedBytes(staging, sizes)
     if invocation.route == nil, moved > sizes.sum / 2 { return .impossible(tooSmall) }
     try Suitability.requireMemory(moved, system)
-    if moved > 0 { warn(tooSmall.sentence + "; the rest goes the ordinary way") }
     if let fixed = CrashKernelArgument.fixedRange(in: commandLine),
       inPlace(layout.placement, staging).overlaps(fixed)
     {
       if invocation.route == nil { return .impossible(.collision(fixed)) }
       warn(StagingObstacle.collision(fixed).sentence + ": that kernel will have no crash region")
     }
+    if moved > 0 { warn(tooSmall.sentence + "; the rest goes the ordinary way") }
     return .laidOut(layout, RouteChoice(staging))
   }
 
@@ -184,7 +184,7 @@ extension LoadCommand {
   /// What an earlier load staged is nobody's any more once another load has taken the normal slot.
   func removeStaged() {
     guard LoadRecord.hasStagedImage(system) else { return }
-    do throws(Errno) { try SegmentLoader.unload(.crash, system) } catch {
+    do throws(Errno) { try SegmentLoader.empty(.crash, system) } catch {
       warn("what an earlier load staged stays in the crashkernel region: " + error.text)
     }
   }
@@ -231,12 +231,13 @@ extension LoadCommand {
       return
     }
     let older = slot == .normal ? LoadRecord.takeAway(system) : nil
+    let olderCrash = slot == .crash ? CrashRecord.takeAway(system) : nil
     do throws(Errno) {
       try system.kexecFileLoad(
         kernel: imagePath, initrd: invocation.initrds.first,
         commandLine: commandLine ?? tree?.bootArguments ?? [], slot: slot)
     } catch {
-      if slot == .crash { throw .fileLoadPanic(error, isLoaded: crashKernelRemains()) }
+      if let olderCrash { throw .fileLoadPanic(error, left: olderCrash.putBack(system)) }
       LoadRecord.putBack(older, system)
       throw .fileLoad(error)
     }

@@ -31,7 +31,7 @@ struct LoadCommand<System: LinuxSystem> {
     }
     if invocation.slot == .crash {
       do throws(BatonError) { return try loadCrashKernel() } catch {
-        guard case .loadPanic(.noSuchSystemCall, _) = error else { throw error }
+        guard case .loadPanic(.noSuchSystemCall, left: _) = error else { throw error }
         return try loadWithoutStage(after: .load(.noSuchSystemCall))
       }
     }
@@ -41,6 +41,8 @@ struct LoadCommand<System: LinuxSystem> {
     } catch {
       guard invocation.route == nil else { throw error }
       switch error {
+      // Nor would the ordinary way work.
+      case .stagedLoad(_, .noSuchSystemCall, _): try loadWithoutStage(after: error)
       case .stagedLoad(.crash, _, _), .staging(.recordUnwritable), .staging(.dumpKernelLoaded):
         warn(error.sentence)
         do throws(BatonError) { try loadWithStage(avoidingCrashRegion: error.sentence) } catch {
@@ -65,7 +67,7 @@ struct LoadCommand<System: LinuxSystem> {
       try loadByFile(because: "this kernel was built without kexec_load")
     } catch {
       switch error {
-      case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, _):
+      case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, left: _):
         throw .load(.noSuchSystemCall)
       default: throw error
       }
@@ -195,20 +197,22 @@ struct LoadCommand<System: LinuxSystem> {
   /// Unloads what would not verify.
   private func takeBack(_ path: String) -> BatonError {
     do throws(Errno) {
-      try SegmentLoader.unload(.normal, system)
-      removeStaged()
-      LoadRecord.forget(system)
-      return .fileChanged(path, isLoaded: false)
+      try SegmentLoader.empty(.normal, system)
     } catch {
-      return .fileChanged(path, isLoaded: true)
+      return .fileChanged(path, .normal, isLoaded: true)
     }
+    removeStaged()
+    // What could not be removed is no dump kernel, and the record says so.
+    if !LoadRecord.hasStagedImage(system) { LoadRecord.forget(system) }
+    return .fileChanged(path, .normal, isLoaded: false)
   }
 
   /// Leaves the record of a load that is done.
   func note(_ record: String) {
     do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
-      // It is loaded all the same. What an older load left there would be wrong now.
-      do throws(Errno) { try system.remove(LoadRecord.path) } catch {}
+      // It is loaded all the same. What an older load left there would be wrong now, but not what this
+      // one has noted of the crash slot.
+      if !LoadRecord.hasStagedImage(system) { LoadRecord.forget(system) }
       warn(
         LoadRecord.path + ": " + error.text + ": --status and --last will not know of this load")
     }

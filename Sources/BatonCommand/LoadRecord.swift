@@ -12,7 +12,7 @@ enum LoadRecord {
   static let path = "/run/baton/loaded.json"
 
   private static let staging = "staging"
-  private static let staged = "staged"
+  fileprivate static let staged = "staged"
 
   /// - Parameter plan: nil where the kernel made its own.
   static func json<System: LinuxSystem>(
@@ -79,6 +79,19 @@ enum LoadRecord {
     do throws(Errno) { try system.replace(path, with: content) } catch { return }
   }
 
+  /// Something else of Baton's is in the crash slot now: what was staged there was unloaded before, and
+  /// the stage in the normal slot has nothing to start.
+  static func forgetStagedImage<System: LinuxSystem>(_ system: System) {
+    guard let record = ofThisBoot(system), record.holdsCrashSlot else { return }
+    do throws(Errno) {
+      let left = record.replacing(
+        "\"crashSlot\":\"" + staged + "\"", by: "\"crashSlot\":null")
+      try system.replace(path, with: left)
+    } catch {
+      forget(system)
+    }
+  }
+
   /// Nothing of Baton's is loaded any more.
   static func forget<System: LinuxSystem>(_ system: System) {
     do throws(Errno) { try system.remove(path) } catch { return }
@@ -134,7 +147,7 @@ enum LoadRecord {
   /// there behind Baton's back looks like Baton's own.
   static func crashSlot<System: LinuxSystem>(_ system: System) -> CrashSlot {
     guard KernelFlags.isLoaded(.crash, system) else { return .empty }
-    guard let record = ofThisBoot(system), record.string("crashSlot") == staged,
+    guard let record = ofThisBoot(system), record.holdsCrashSlot,
       record.describes(.crash, system) != false
     else { return .dumpKernel }
     return record.string("state") == staging || !KernelFlags.isLoaded(.normal, system)
@@ -161,6 +174,9 @@ enum LoadRecord {
 extension JSONRecord {
   /// Of a load record: whether what it describes needs the crash slot.
   var isStaged: Bool { string("via") == LoadRoute.crashKernel.text }
+
+  /// Of a load record: whether the crash slot, where it is loaded, holds what `-l` put there.
+  var holdsCrashSlot: Bool { string("crashSlot") == LoadRecord.staged }
 }
 
 extension HandoffPlan {

@@ -79,6 +79,16 @@ enum SegmentLoader {
     if let failure { throw failure }
   }
 
+  /// Empties a slot by the call that works here.
+  static func empty<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) throws(Errno) {
+    if KernelFlags.isLockedDown(system) { return try system.kexecFileUnload(slot) }
+    do throws(Errno) { try unload(slot, system) } catch {
+      // A kernel with kexec_file_load(2) only.
+      guard error == .noSuchSystemCall else { throw error }
+      try system.kexecFileUnload(slot)
+    }
+  }
+
   static func unload<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) throws(Errno) {
     // Sound: a list of no segments is never read.
     try unsafe system.kexecLoad(

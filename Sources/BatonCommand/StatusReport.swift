@@ -4,7 +4,7 @@ import LinuxHost
 /// `--status`: what the slots hold, by the records of this boot, and by the kernel, where it shows
 /// what is loaded.
 struct StatusReport {
-  /// Whether the slot that was asked about holds something.
+  /// Whether the slot that was asked about holds a kernel: what is staged is no crash kernel.
   private let answer: ExitStatus
   private let isLoaded: Bool
   /// What Baton last loaded into the normal slot.
@@ -27,10 +27,11 @@ struct StatusReport {
 
   private init<System: LinuxSystem>(_ system: System, slot: KexecSlot) {
     isLoaded = KernelFlags.isLoaded(.normal, system)
-    answer = KernelFlags.isLoaded(slot, system) ? .success : .negative
     record = LoadRecord.current(system)
     isReplaced = record?.describes(.normal, system).map { !$0 }
     crash = LoadRecord.crashSlot(system)
+    let holdsKernel = slot == .normal ? isLoaded : crash == .dumpKernel
+    answer = holdsKernel ? .success : .negative
     crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
     let believed = crash == .stagedImage ? record : crashRecord
     isUnconfirmed =

@@ -24,7 +24,7 @@ struct UnloadCommand<System: LinuxSystem> {
       say("the loaded kernel is not of this boot's baton -l and stays: baton -u -f unloads it")
     } else {
       // First: no stage may be loaded that relies on what is not.
-      do throws(Errno) { try empty(.normal) } catch {
+      do throws(Errno) { try SegmentLoader.empty(.normal, system) } catch {
         LoadRecord.putBack(record, system)
         throw .unload(error)
       }
@@ -32,7 +32,9 @@ struct UnloadCommand<System: LinuxSystem> {
     switch LoadRecord.crashSlot(system) {
     case .stagedImage, .interrupted:
       // If it is refused, the record that nothing but that is left stays.
-      do throws(Errno) { try empty(.crash) } catch { throw .unloadStaged(error) }
+      do throws(Errno) { try SegmentLoader.empty(.crash, system) } catch {
+        throw .unloadStaged(error)
+      }
     case .dumpKernel:
       if !invocation.unloadsAnything {
         say("the crash kernel stays loaded: baton -p -u unloads it")
@@ -50,21 +52,11 @@ struct UnloadCommand<System: LinuxSystem> {
       return say(
         "the crash kernel is not of this boot's baton -p and stays: baton -p -u -f unloads it")
     }
-    do throws(Errno) { try empty(.crash) } catch { throw .unload(error) }
+    do throws(Errno) { try SegmentLoader.empty(.crash, system) } catch { throw .unload(error) }
     CrashRecord.forget(system)
   }
 
   private func say(_ sentence: String) {
     system.write("baton: " + sentence + "\n", to: .standardError)
-  }
-
-  /// By the call that works.
-  private func empty(_ slot: KexecSlot) throws(Errno) {
-    if KernelFlags.isLockedDown(system) { return try system.kexecFileUnload(slot) }
-    do throws(Errno) { try SegmentLoader.unload(slot, system) } catch {
-      // A kernel with kexec_file_load(2) only.
-      guard error == .noSuchSystemCall else { throw error }
-      try system.kexecFileUnload(slot)
-    }
   }
 }

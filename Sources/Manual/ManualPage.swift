@@ -25,7 +25,7 @@ enum ManualPage {
       the console where something differs.
       .PP
       Everything that can fail fails while the kernel is loaded; what was loaded before then stays
-      loaded.
+      loaded, and where the running kernel does not let it, the message says so.
       .SH OPTIONS
 
       """
@@ -47,7 +47,11 @@ enum ManualPage {
       .SH FILES
       .TP
       .I /run/baton/loaded.json
-      What this boot has loaded.
+      What this boot has loaded to be started by
+      .BR \\-e .
+      .TP
+      .I /run/baton/crash.json
+      What it has loaded to be started by a crash.
       .TP
       .I /var/lib/baton/last.json
       What was last started.
