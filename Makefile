@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: deb install uninstall manual help setup setup-all setup-matrix run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
+.PHONY: deb install uninstall manual help setup setup-all setup-matrix setup-testing run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -27,6 +27,9 @@ setup-all:
 
 setup-matrix:
 	@Scripts/setup --matrix
+
+setup-testing:
+	@Scripts/setup --testing
 
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
 	$(call say,handing over)
