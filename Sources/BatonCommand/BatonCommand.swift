@@ -123,7 +123,9 @@ public enum Baton {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
     guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
-    let record = LoadRecord.current(system)
+    var record = LoadRecord.current(system)
+    // What another tool has loaded over it is no plan of Baton's that could arrive.
+    if record?.describes(.normal, system) == false { record = nil }
     if let record, record.isStaged,
       !record.holdsCrashSlot || !KernelFlags.isLoaded(.crash, system)
     {

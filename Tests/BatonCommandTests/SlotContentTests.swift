@@ -64,6 +64,12 @@ import Testing
         crash kernel: not loaded
 
         """)
+    // Nor is it waited for as Baton's in the next kernel.
+    var noted = true
+    linux.onReboot = { noted = $0.files["/var/lib/baton/last.json"] != nil }
+    _ = Baton.run(["-e"], system: linux)
+    #expect(!noted)
+    #expect(linux.effects.last == .reboot)
     let effects = linux.effects
     #expect(Baton.run(["-u"], system: linux) == .success)
     #expect(linux.effects == effects)
