@@ -50,6 +50,20 @@ import Testing
     #expect(linux.effects.last == .kexecLoad(slot: .normal, entry: 0, segments: []))
   }
 
+  @Test func `The pointers to the images are found by their own names, too`() throws {
+    let linux = try loaded(try .reserving())
+    linux.files["/proc/kallsyms"] = Array(
+      """
+      \(String(FakeLinux.code, radix: 16)) T _text
+      \(String(FakeLinux.code + 0x1010, radix: 16)) B kexec_image
+      \(String(FakeLinux.code + 0x1018, radix: 16)) B kexec_crash_image
+
+      """.utf8)
+    #expect(try status(linux)["replaced"] as? Bool == false)
+    #expect(linux.loadedImage(in: .crash) != nil)
+    #expect(linux.loadedImage(in: .crash) != linux.loadedImage(in: .normal))
+  }
+
   @Test func `What another tool has loaded over it is told, and stays`() throws {
     let linux = try loaded(try .machine())
     try loadByAnotherTool(.normal, linux)
