@@ -34,10 +34,11 @@ enum StagingObstacle: Sendable {
   var sentence: String {
     switch self {
     case .noRegion(let needed):
-      "no memory is reserved for a crash kernel; boot with " + Self.argument(needed)
+      "no memory is reserved for a crash kernel, where all of this takes " + Self.mebibytes(needed)
+        + "; boot with " + Self.argument(needed)
     case .tooSmall(let size, let needed):
       "the crashkernel region has " + String(size >> 20) + " MiB and all of this takes "
-        + String((needed + (1 << 20) - 1) >> 20) + " MiB there; boot with " + Self.argument(needed)
+        + Self.mebibytes(needed) + " there; boot with " + Self.argument(needed)
     case .dumpKernelLoaded:
       "a dump kernel is loaded in the crashkernel region"
     case .collision(let range):
@@ -47,6 +48,10 @@ enum StagingObstacle: Sendable {
       "sysctl kernel." + String(name) + " leaves too few loads for two slots"
     case .recordUnwritable(let error): LoadRecord.path + ": " + error.text
     }
+  }
+
+  private static func mebibytes(_ size: UInt64) -> String {
+    String((size + (1 << 20) - 1) >> 20) + " MiB"
   }
 
   /// The argument that would reserve so many bytes, with room to spare.
