@@ -32,6 +32,11 @@
 
 static long result(long value) { return value < 0 ? -(long)errno : value; }
 
+void linux_outlive_failed_writes(void) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int linux_open_read(const char *path) {
     int descriptor;
     do {
@@ -59,8 +64,6 @@ long linux_read_at(int descriptor, void *buffer, size_t size, uint64_t offset) {
 
 long linux_write(int descriptor, const void *buffer, size_t size) {
     long count;
-    // Beyond the process's limit a write fails with EFBIG, and does not end the process.
-    signal(SIGXFSZ, SIG_IGN);
     do {
         count = write(descriptor, buffer, size);
     } while (count < 0 && errno == EINTR);
@@ -185,10 +188,14 @@ long linux_exec_shutdown(void) {
     static const char *const paths[] = {"/sbin/shutdown", "/usr/sbin/shutdown", "/bin/shutdown"};
     char *arguments[] = {"shutdown", "-r", "now", NULL};
     int error = ENOENT;
+    // What is ignored would stay ignored in the program that comes.
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         execv(paths[i], arguments);
         if (errno != ENOENT) error = errno;
     }
+    linux_outlive_failed_writes();
     return -error;
 }
 

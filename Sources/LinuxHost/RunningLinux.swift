@@ -7,6 +7,12 @@ public struct RunningLinux: LinuxSystem {
 
   public init() {}
 
+  /// Has a write that fails, because its reader has gone or a limit is reached, be an error of that
+  /// write only: who is told of a warning may have left, and that ends no load half-way.
+  public static func outliveFailedWrites() {
+    linux_outlive_failed_writes()
+  }
+
   /// Has the process end with `sentence`, a whole line, and `status` where a file that it has mapped
   /// is not as long any more as it was.
   public static func explainLostFiles(_ sentence: StaticString, status: Int32) {

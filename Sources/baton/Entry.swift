@@ -9,6 +9,7 @@ public func main(
 ) -> Int32 {
   // Sound: these are what main was given.
   let caller = Caller(programName: unsafe programName(argc, argv))
+  RunningLinux.outliveFailedWrites()
   // Files are looked at before anything is loaded: afterwards it is the kernel that finds one short.
   RunningLinux.explainLostFiles(
     caller == .baton

@@ -14,23 +14,39 @@ struct CommandRun: Equatable {
   ///
   /// Nothing here may start a kernel: the emulator passes reboot(2) on to this machine. It has no
   /// kexec_load(2).
-  init(arm64 arguments: [String], on folder: MachineFolder) throws {
+  ///
+  /// - Parameters:
+  ///   - stream: one that nobody reads: a pipe whose other end is closed before the command begins.
+  ///   - name: what it is called as.
+  init(
+    arm64 arguments: [String], on folder: MachineFolder,
+    unread stream: LinuxHost.OutputStream? = nil, as name: String = "baton"
+  ) throws {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
+    // Signals as a shell leaves them, whatever this process ignores.
     process.arguments =
-      ["qemu-aarch64-static", "-L", folder.url.path, Self.binary.path] + arguments
+      [
+        "--default-signal=PIPE", "qemu-aarch64-static", "-L", folder.url.path, "-0", name,
+        Self.binary.path,
+      ] + arguments
     let output = Pipe()
     let complaints = Pipe()
     process.standardOutput = output
     process.standardError = complaints
+    if stream == .standardOutput { try output.fileHandleForReading.close() }
+    if stream == .standardError { try complaints.fileHandleForReading.close() }
     try process.run()
     // One after the other: what the command writes fits a pipe.
-    self.output = String(
-      decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    self.complaints = String(
-      decoding: complaints.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    func rest(of pipe: Pipe, _ unread: LinuxHost.OutputStream) -> String {
+      if stream == unread { return "" }
+      return String(
+        decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+    self.output = rest(of: output, .standardOutput)
+    self.complaints = rest(of: complaints, .standardError)
     process.waitUntilExit()
-    status = process.terminationStatus
+    status = process.terminationReason == .exit ? process.terminationStatus : -1
   }
 
   /// The same command, as the host compiles it.

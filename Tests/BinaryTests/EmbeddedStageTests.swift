@@ -1,5 +1,6 @@
 import CStageImage
 import Foundation
+import LinuxHost
 import Testing
 
 /// dist/baton carries dist/stage.bin, and does on arm64 what its sources do on the host.
@@ -97,6 +98,25 @@ struct EmbeddedStageTests {
     let arm64 = try CommandRun(arm64: arguments, on: folder)
     #expect(arm64 == CommandRun(host: arguments, on: folder))
     #expect(arm64.output != "" || arm64.complaints.hasPrefix("baton: "))
+  }
+
+  // Two warnings stand before the plan: that of panic= and that of the console.
+  @Test("Whoever stops listening to warnings or answers ends nothing")
+  func unreadStreams() throws {
+    let folder = try MachineFolder()
+    let arguments = Self.plan + ["--console=none", "-d"]
+    let whole = try CommandRun(arm64: arguments, on: folder)
+    #expect(whole.status == 0 && whole.complaints.contains("warning"), "\(whole.complaints)")
+    let unheard = try CommandRun(arm64: arguments, on: folder, unread: .standardError)
+    #expect(unheard.status == 0)
+    #expect(unheard.output == whole.output)
+    // As `baton --status | head -1`, and an answer that is longer than the reader's patience.
+    let unread = try CommandRun(arm64: arguments, on: folder, unread: .standardOutput)
+    #expect(unread.status == 0)
+    #expect(unread.complaints == whole.complaints)
+    let status = try CommandRun(arm64: ["--status"], on: folder, unread: .standardOutput)
+    #expect(status.status == 1)
+    #expect(status.complaints == "")
   }
 
   @Test("A kernel without kexec_load is told so, as is who may not load")

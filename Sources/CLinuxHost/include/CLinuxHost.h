@@ -21,6 +21,10 @@ struct linux_kexec_segment {
 #define LINUX_KEXEC_FILE_NO_INITRAMFS 0x4
 #define LINUX_KEXEC_ARCH_AARCH64 (183 << 16)
 
+// From here on a write that nobody reads (SIGPIPE), or that goes beyond the process's limit (SIGXFSZ),
+// fails with EPIPE or EFBIG and does not end the process.
+void linux_outlive_failed_writes(void);
+
 int linux_open_read(const char *path);
 long linux_read(int descriptor, void *buffer, size_t size);
 long linux_read_at(int descriptor, void *buffer, size_t size, uint64_t offset);
