@@ -77,13 +77,13 @@ public enum Baton {
       }
       try UnloadCommand(invocation: invocation, system: system).run()
     case .execute:
-      try execute(invocation, system)
+      try StartCommand(invocation: invocation, system: system).run()
     case .load(let image):
       try LoadCommand(invocation: invocation, imagePath: image, system: system).run()
       if invocation.isDryRun { break }
       switch invocation.afterLoading {
       case .nothing: if invocation.syncs { system.sync() }
-      case .execute: try execute(invocation, system)
+      case .execute: try StartCommand(invocation: invocation, system: system).run()
       case .shutDown: throw .shutdown(system.replaceByShutdown())
       }
     }
@@ -115,46 +115,5 @@ public enum Baton {
 
   private static func warn<System: LinuxSystem>(_ sentence: String, _ system: System) {
     system.write("baton: warning: " + sentence + "\n", to: .standardError)
-  }
-
-  private static func execute<System: LinuxSystem>(
-    _ invocation: Invocation, _ system: System
-  ) throws(BatonError) {
-    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
-    guard system.isRoot else { throw .notRoot }
-    guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
-    var record = LoadRecord.current(system)
-    // What another tool has loaded over it is no plan of Baton's that could arrive.
-    if record?.describes(.normal, system) == false { record = nil }
-    if let record, record.isStaged,
-      !record.holdsCrashSlot || !KernelFlags.isLoaded(.crash, system)
-    {
-      throw .stagedImageGone
-    }
-    do throws(Errno) {
-      try StartRecord.write(loaded: record, system)
-    } catch {
-      warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this", system)
-    }
-    for watchdog in Watchdog.running(system) {
-      system.write("baton: " + watchdog.sentence + "\n", to: .standardError)
-    }
-    // The last that the old kernel's log holds of it, for pstore and serial consoles.
-    do throws(Errno) {
-      try system.log(
-        "baton: starting the loaded kernel"
-          + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
-    } catch {}
-    if invocation.syncs { system.sync() }
-    if invocation.takesInterfacesDown {
-      // A card that goes on receiving would write to memory that is the next kernel's.
-      do throws(Errno) { try system.takeInterfacesDown() } catch {
-        warn("a network interface could not be taken down: " + error.text, system)
-      }
-    }
-    let failure = system.rebootIntoLoadedKernel()
-    // It did not start, and nobody is to ask later whether it arrived.
-    do throws(Errno) { try system.remove(StartRecord.path) } catch {}
-    throw .reboot(failure)
   }
 }

@@ -44,7 +44,7 @@ extension BatonError {
     case .fileLoadPanic(let error, left: _): BatonError.fileLoad(error).status
     case .crashNotes: .systemCall
     case .memoryMapUnreadable, .memoryMap, .commandLineUnreadable, .randomness, .load, .unload,
-      .unloadStaged, .reboot, .shutdown, .fileLoad, .staging, .anotherBaton:
+      .unloadStaged, .reboot, .startIsBusy, .shutdown, .fileLoad, .staging, .anotherBaton:
       .systemCall
     }
   }
@@ -217,6 +217,9 @@ extension BatonError {
     case .initrdNotRetained:
       "--reuseinitrd: no /sys/firmware/initrd: boot with retain_initrd, on Linux 6.8 or later, or "
         + "give the file with --initrd"
+    case .startIsBusy(let seconds):
+      "the running kernel did not start the loaded one: another program has been loading a kernel "
+        + "for " + String(seconds) + " s; try again"
     case .reboot(let error):
       "the running kernel did not start the loaded one: reboot: " + error.text
     }

@@ -84,6 +84,8 @@ enum BatonError: Error {
   /// As `fileLoad`, likewise.
   case fileLoadPanic(Errno, left: CrashSlotLeft)
   case reboot(Errno)
+  /// Another program has held what loads and starts kernels for so long.
+  case startIsBusy(seconds: UInt64)
   /// shutdown(8) could not be run.
   case shutdown(Errno)
   /// `--serial` names nothing that the stage can drive.

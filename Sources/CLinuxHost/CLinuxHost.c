@@ -159,29 +159,62 @@ long linux_reboot_kexec(void) {
 
 void linux_sync(void) { sync(); }
 
-long linux_interfaces_down(void) {
+// A socket to ask about interfaces, or -errno.
+static int interface_socket(void) {
     int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     // A kernel without IPv4 has another family for such questions.
     if (descriptor < 0) descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return errno == ENOSYS ? 0 : -errno;
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+// Whether the interface was not as wanted and is now, or -errno.
+static int set_interface(int descriptor, const char *name, int up) {
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
+    if (ioctl(descriptor, SIOCGIFFLAGS, &request) < 0) return -errno;
+    if (!(request.ifr_flags & IFF_UP) == !up) return 0;
+    request.ifr_flags ^= IFF_UP;
+    return ioctl(descriptor, SIOCSIFFLAGS, &request) < 0 ? -errno : 1;
+}
+
+long linux_interfaces_down(char **names) {
+    *names = NULL;
+    int descriptor = interface_socket();
+    if (descriptor < 0) return descriptor == -ENOSYS ? 0 : descriptor;
     struct if_nameindex *list = if_nameindex();
     long status = list ? 0 : -errno;
-    for (int shapers = 1; list && shapers >= 0; shapers--) {
+    size_t count = 0;
+    while (list && list[count].if_index) count++;
+    char *next = list ? calloc(count + 1, IF_NAMESIZE) : NULL;
+    if (list && !next) status = -ENOMEM;
+    *names = next;
+    for (int shapers = 1; next && shapers >= 0; shapers--) {
         for (struct if_nameindex *entry = list; entry->if_index; entry++) {
             if ((strncmp(entry->if_name, "shaper", 6) == 0) != shapers) continue;
             if (strcmp(entry->if_name, "lo") == 0) continue;
-            struct ifreq request = {0};
-            strncpy(request.ifr_name, entry->if_name, sizeof request.ifr_name - 1);
-            if (ioctl(descriptor, SIOCGIFFLAGS, &request) == 0) {
-                request.ifr_flags &= ~IFF_UP;
-                if (ioctl(descriptor, SIOCSIFFLAGS, &request) == 0) continue;
-            }
-            if (status == 0) status = -errno;
+            int changed = set_interface(descriptor, entry->if_name, 0);
+            if (changed < 0 && status == 0) status = changed;
+            if (changed > 0) next = stpcpy(next, entry->if_name) + 1;
         }
     }
     if (list) if_freenameindex(list);
     close(descriptor);
     return status;
+}
+
+long linux_interface_up(const char *name) {
+    int descriptor = interface_socket();
+    if (descriptor < 0) return descriptor;
+    int changed = set_interface(descriptor, name, 1);
+    close(descriptor);
+    return changed < 0 ? changed : 0;
+}
+
+void linux_free(void *memory) { free(memory); }
+
+void linux_sleep(uint64_t milliseconds) {
+    struct timespec left = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR) {}
 }
 
 long linux_exec_shutdown(void) {

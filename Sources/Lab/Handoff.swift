@@ -14,7 +14,7 @@ public struct Handoff: Sendable {
   public var crashKernel: String?
   /// Shell commands of the first userland before the load; kexec-tools are at hand.
   public var preparation: String?
-  /// Those between load and start.
+  /// Those between load and start; beside kexec-tools, /lab/modules/dummy.ko makes network interfaces.
   public var interlude: String?
   /// Whether the next kernel's header is changed to ask for the lowest place there is.
   public var kernelMustLieLow = false
@@ -109,7 +109,7 @@ public struct Handoff: Sendable {
       var tools = tool == .baton ? Array(files.prefix(1)) : []
       if crashes { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
-        busybox: busybox, files: tools + (try modules(of: secondKernel)),
+        busybox: busybox, files: tools + (try modules(of: secondKernel, diskModules)),
         commands: mounting + secondCommands
           + (crashes ? Userland.examination : ""), ballast: ballast)
     }
@@ -127,7 +127,7 @@ public struct Handoff: Sendable {
     }
     files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
-    files += try modules(of: firstKernel)
+    files += try modules(of: firstKernel, diskModules + (interlude == nil ? [] : ["dummy"]))
     let image = try Userland.first(
       busybox: busybox, files: files, commands: mounting + settling + usingMemory + firstCommands,
       load: load,
@@ -172,15 +172,17 @@ public struct Handoff: Sendable {
       """
   }
 
-  /// The modules that a disk takes, as they lie beside one of the lab's kernels.
+  private var diskModules: [String] { machine.disk == nil ? [] : Userland.diskModules }
+
+  /// Those modules that lie beside one of the lab's kernels.
   private func modules(
-    of kernel: String
+    of kernel: String, _ names: [String]
   ) throws(LabError) -> [(path: String, contents: [UInt8])] {
-    guard machine.disk != nil, let slash = kernel.lastIndex(of: "/") else { return [] }
+    guard !names.isEmpty, let slash = kernel.lastIndex(of: "/") else { return [] }
     let folder = String(kernel[..<slash]) + "/modules/"
     var files: [(path: String, contents: [UInt8])] = []
     // What is missing is built in.
-    for name in Userland.diskModules where HostFile.exists(folder + name + ".ko") {
+    for name in names where HostFile.exists(folder + name + ".ko") {
       files.append(("lab/modules/" + name + ".ko", try HostFile.bytes(of: folder + name + ".ko")))
     }
     return files

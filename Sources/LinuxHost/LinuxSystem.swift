@@ -85,8 +85,17 @@ public protocol LinuxSystem {
   /// `reboot(2)` with LINUX_REBOOT_CMD_KEXEC. Returns only where it fails.
   func rebootIntoLoadedKernel() -> Errno
 
-  /// Takes every network interface down but the loopback.
-  func takeInterfacesDown() throws(Errno)
+  /// Takes every network interface down that is up, but the loopback, and goes on behind one that
+  /// cannot be.
+  ///
+  /// - Returns: those that it took down, in its order, and the first failure.
+  func takeInterfacesDown() -> (names: [String], failure: Errno?)
+
+  /// Brings a network interface up.
+  func bringUp(_ interface: String) throws(Errno)
+
+  /// Does nothing for so long.
+  func sleep(milliseconds: UInt64)
 
   /// Replaces this process by `shutdown -r now`. Returns only where it fails.
   func replaceByShutdown() -> Errno

@@ -170,9 +170,29 @@ public struct RunningLinux: LinuxSystem {
     Errno(failure: linux_reboot_kexec())
   }
 
-  public func takeInterfacesDown() throws(Errno) {
-    let status = linux_interfaces_down()
+  public func takeInterfacesDown() -> (names: [String], failure: Errno?) {
+    var list: UnsafeMutablePointer<CChar>?
+    let status = unsafe linux_interfaces_down(&list)
+    var names: [String] = []
+    // Sound: the list is names with their terminators up to an empty one, and is freed once, here.
+    if var name = unsafe list {
+      while unsafe name.pointee != 0 {
+        let text = unsafe String(cString: name)
+        names.append(text)
+        unsafe name += text.utf8.count + 1
+      }
+      unsafe linux_free(list)
+    }
+    return (names, status == 0 ? nil : Errno(failure: status))
+  }
+
+  public func bringUp(_ interface: String) throws(Errno) {
+    let status = unsafe interface.withCString { unsafe linux_interface_up($0) }
     guard status == 0 else { throw Errno(failure: status) }
+  }
+
+  public func sleep(milliseconds: UInt64) {
+    linux_sleep(milliseconds)
   }
 
   public func replaceByShutdown() -> Errno {

@@ -11,6 +11,7 @@ final class FakeLinux: LinuxSystem {
     case kexecFileUnload(KexecSlot = .normal)
     case sync
     case interfacesDown
+    case interfaceUp(String)
     case reboot
     case shutdown
   }
@@ -32,7 +33,11 @@ final class FakeLinux: LinuxSystem {
   /// What loading this slot fails with; unloading it works.
   var slotFailures: [KexecSlot: Errno] = [:]
   var kexecFileLoadFailure: Errno?
+  /// The network interfaces that are up, but the loopback.
+  var interfaces: [String] = []
   var interfaceFailure: Errno?
+  /// What bringing one up fails with.
+  var interfaceUpFailures: [String: Errno] = [:]
   var rebootFailure = Errno.invalidArgument
   var randomFailure: Errno?
   var counter: UInt64 = 0x1000
@@ -52,6 +57,8 @@ final class FakeLinux: LinuxSystem {
   /// The same of the crash slot.
   private(set) var crashSlot: Effect?
 
+  /// Called where file systems are written back.
+  var onSync: (FakeLinux) -> Void = { _ in }
   /// Called where `reboot(2)` has its effect.
   var onReboot: (FakeLinux) -> Void = { _ in }
   /// Called where something is written for people.
@@ -75,6 +82,8 @@ final class FakeLinux: LinuxSystem {
   /// By which the clock goes on each time it is asked, in milliseconds.
   var clockStep: UInt64 = 1
   private var clock: UInt64 = 0
+  /// In milliseconds.
+  private(set) var slept: UInt64 = 0
 
   /// Another machine in the same state, that nothing was asked of yet.
   func copy() -> FakeLinux {
@@ -213,6 +222,7 @@ final class FakeLinux: LinuxSystem {
   }
 
   func sync() {
+    onSync(self)
     effects.append(.sync)
   }
 
@@ -222,9 +232,21 @@ final class FakeLinux: LinuxSystem {
     return rebootFailure
   }
 
-  func takeInterfacesDown() throws(Errno) {
+  func takeInterfacesDown() -> (names: [String], failure: Errno?) {
     effects.append(.interfacesDown)
-    if let interfaceFailure { throw interfaceFailure }
+    defer { interfaces = [] }
+    return (interfaces, interfaceFailure)
+  }
+
+  func bringUp(_ interface: String) throws(Errno) {
+    effects.append(.interfaceUp(interface))
+    if let failure = interfaceUpFailures[interface] { throw failure }
+    interfaces.append(interface)
+  }
+
+  func sleep(milliseconds: UInt64) {
+    slept += milliseconds
+    clock += milliseconds
   }
 
   func replaceByShutdown() -> Errno {

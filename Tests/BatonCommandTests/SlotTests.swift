@@ -28,6 +28,90 @@ import Testing
     #expect(linux.effects.isEmpty)
   }
 
+  /// A machine with something to start, and interfaces of which `reboot(2)` finds none up.
+  private func startable() throws -> FakeLinux {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    linux.interfaces = ["eth0", "wlan0"]
+    return linux
+  }
+
+  @Test func `A start that fails brings up again what it took down, the last one first`() throws {
+    let linux = try startable()
+    linux.onReboot = { #expect($0.interfaces.isEmpty) }
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(
+      linux.effects
+        == [.sync, .interfacesDown, .reboot, .interfaceUp("wlan0"), .interfaceUp("eth0")])
+    #expect(
+      linux.complaints == """
+        baton: warning: network interface wlan0 was taken down and is up again; routes that led \
+        through it may be gone
+        baton: warning: network interface eth0 was taken down and is up again; routes that led \
+        through it may be gone
+        baton: the running kernel did not start the loaded one: reboot: Invalid argument
+
+        """)
+  }
+
+  @Test func `An interface that stays down is told, and the others are brought up`() throws {
+    let linux = try startable()
+    linux.interfaceUpFailures["wlan0"] = .busy
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(linux.interfaces == ["eth0"])
+    #expect(
+      linux.complaints.contains(
+        "network interface wlan0 was taken down and cannot be brought up again: Device or resource"
+      ))
+  }
+
+  @Test func `What was unloaded while file systems were written back takes nothing down`() throws {
+    let linux = try startable()
+    linux.onSync = { $0.setLoaded(.normal, false) }
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(linux.effects == [.sync])
+    #expect(linux.interfaces == ["eth0", "wlan0"])
+    #expect(linux.complaints == "baton: no kernel is loaded; load one with baton -l IMAGE\n")
+  }
+
+  @Test func `What was unloaded at the last moment is told as that`() throws {
+    let linux = try startable()
+    linux.onReboot = { $0.setLoaded(.normal, false) }
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(linux.interfaces.sorted() == ["eth0", "wlan0"])
+    #expect(
+      linux.complaints.hasSuffix("baton: no kernel is loaded; load one with baton -l IMAGE\n"))
+  }
+
+  @Test(arguments: [1, 20])
+  func `A kernel that is busy is asked again, for five seconds`(refusals: Int) throws {
+    let linux = try startable()
+    var left = refusals
+    linux.onReboot = {
+      // What it says in the end stands for a start, of which no test returns.
+      $0.rebootFailure = left > 0 ? .busy : .ioError
+      left -= 1
+    }
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(linux.effects.count { $0 == .reboot } == refusals + 1)
+    #expect(linux.slept == UInt64(refusals) * 250)
+    #expect(linux.complaints.contains("reboot: Input/output error"))
+    // Only then were they given up.
+    #expect(linux.effects.suffix(2) == [.interfaceUp("wlan0"), .interfaceUp("eth0")])
+  }
+
+  @Test func `One that stays busy is given up, with the machine as it was`() throws {
+    let linux = try startable()
+    linux.rebootFailure = .busy
+    #expect(Baton.run(["-e"], system: linux) == .systemCall)
+    #expect(linux.slept == 5000)
+    #expect(linux.effects.count { $0 == .reboot } == 21)
+    #expect(linux.interfaces.sorted() == ["eth0", "wlan0"])
+    #expect(
+      linux.complaints.hasSuffix(
+        "another program has been loading a kernel for 5 s; try again\n"))
+  }
+
   @Test func `Starting is not hindered by what hinders loading`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)

@@ -156,7 +156,11 @@ final class FolderLinux: LinuxSystem {
 
   func rebootIntoLoadedKernel() -> Errno { .noSuchSystemCall }
 
-  func takeInterfacesDown() throws(Errno) {}
+  func takeInterfacesDown() -> (names: [String], failure: Errno?) { ([], nil) }
+
+  func bringUp(_ interface: String) throws(Errno) {}
+
+  func sleep(milliseconds: UInt64) {}
 
   func replaceByShutdown() -> Errno { .noSuchFile }
 

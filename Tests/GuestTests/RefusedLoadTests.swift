@@ -117,6 +117,19 @@ import Testing
 
     """
 
+  /// In a namespace of its own for process numbers, reboot(2) starts no kernel.
+  private static let failingStart = """
+    busybox insmod /lab/modules/dummy.ko numdummies=2
+    busybox ip link set dummy0 up
+    busybox unshare -p -f baton -e 2>/tmp/error
+    echo "lab: start: $?: $(busybox tail -n 1 /tmp/error)"
+    busybox sed 's/^/lab: start said: /' /tmp/error
+    for interface in dummy0 dummy1; do
+      echo "lab: $interface $(busybox cat /sys/class/net/$interface/flags)"
+    done
+
+    """
+
   private static var script: String {
     var script = "busybox mkdir -p /tmp /etc; busybox ln -s busybox /bin/sh\n" + questions
     for refusal in refusals {
@@ -129,8 +142,7 @@ import Testing
 
         """
     }
-    // What it warns of goes where nobody reads any more.
-    return script + """
+    return script + failingStart + """
       busybox mkdir -p /var/lib
       echo >/var/lib/baton
       busybox mkfifo /unread
@@ -183,7 +195,18 @@ import Testing
     let plan = try Self.object(answers("plan ").first)
     #expect(plan["via"] as? String == "memory" && (plan["segments"] as? [Any])?.count == 8)
 
-    // What was loaded first is what starts.
+    #expect(
+      answers("start: ") == [
+        "7: baton: the running kernel did not start the loaded one: reboot: Invalid argument"
+      ])
+    // IFF_UP is the lowest bit; what was down stays so, and nobody says anything of it.
+    #expect(answers("dummy0 ") == ["0x83"] && answers("dummy1 ") == ["0x82"])
+    #expect(
+      answers("start said: baton: warning: network interface ") == [
+        "dummy0 was taken down and is up again; routes that led through it may be gone"
+      ])
+
+    // What was loaded first is what starts, though nobody reads what -e warns of.
     #expect(run.end == .poweredOff, "\(run.lastLines)")
     #expect(
       run.lines.contains { $0.hasPrefix("lab: command line: ") && $0.hasSuffix(handoff.token) })

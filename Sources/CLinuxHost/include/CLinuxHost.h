@@ -103,9 +103,14 @@ long linux_kexec_file_load(
     int kernel, int initrd, size_t size, const void *command_line, uint64_t flags);
 long linux_reboot_kexec(void);
 void linux_sync(void);
-// Takes every network interface down but the loopback; those called shaper… first, as their driver
-// wants it. Goes on behind a failure and returns the first.
-long linux_interfaces_down(void);
+// Takes every network interface down that is up, but the loopback; those called shaper… first, as
+// their driver wants it. Goes on behind a failure and returns the first. `names` gets those that it
+// took down, each with its terminator, and an empty one at the end, for linux_free; or NULL: none.
+long linux_interfaces_down(char **names);
+// Brings a network interface up.
+long linux_interface_up(const char *name);
+void linux_free(void *memory);
+void linux_sleep(uint64_t milliseconds);
 // Becomes `shutdown -r now`.
 long linux_exec_shutdown(void);
 

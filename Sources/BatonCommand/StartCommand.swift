@@ -1,0 +1,100 @@
+import LinuxHost
+
+/// `--exec`: starts what is loaded. Where that fails, the machine is as it was.
+struct StartCommand<System: LinuxSystem> {
+  let invocation: Invocation
+  let system: System
+
+  func run() throws(BatonError) {
+    guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
+    guard system.isRoot else { throw .notRoot }
+    var record = LoadRecord.current(system)
+    // What another tool has loaded over it is no plan of Baton's that could arrive.
+    if record?.describes(.normal, system) == false { record = nil }
+    try requireLoaded(record)
+    do throws(Errno) {
+      try StartRecord.write(loaded: record, system)
+    } catch {
+      warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this")
+    }
+    for watchdog in Watchdog.running(system) {
+      system.write("baton: " + watchdog.sentence + "\n", to: .standardError)
+    }
+    // The last that the old kernel's log holds of it, for pstore and serial consoles.
+    do throws(Errno) {
+      try system.log(
+        "baton: starting the loaded kernel"
+          + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
+    } catch {}
+    if invocation.syncs { system.sync() }
+    let failure = start(record)
+    // It did not start, and nobody is to ask later whether it arrived.
+    do throws(Errno) { try system.remove(StartRecord.path) } catch {}
+    throw failure
+  }
+
+  private func requireLoaded(_ record: JSONRecord?) throws(BatonError) {
+    guard KernelFlags.isLoaded(.normal, system) else { throw .nothingLoaded }
+    if let record, record.isStaged,
+      !record.holdsCrashSlot || !KernelFlags.isLoaded(.crash, system)
+    {
+      throw .stagedImageGone
+    }
+  }
+
+  /// Returns only where it fails.
+  private func start(_ record: JSONRecord?) -> BatonError {
+    // Writing back may have taken long, and somebody may have unloaded it since.
+    do throws(BatonError) { try requireLoaded(record) } catch { return error }
+    let interfaces = invocation.takesInterfacesDown ? takeInterfacesDown() : []
+    let failure = restart()
+    bringUp(interfaces)
+    do throws(BatonError) { try requireLoaded(record) } catch { return error }
+    return failure == .busy ? .startIsBusy(seconds: Self.patience / 1000) : .reboot(failure)
+  }
+
+  /// In milliseconds: how long it waits for another program that loads a kernel, and between two
+  /// attempts.
+  private static var patience: UInt64 { 5000 }
+  private static var interval: UInt64 { 250 }
+
+  /// reboot(2), once more and again while the kernel says that it is busy: somebody loads a kernel
+  /// at this moment, such as a crash kernel after memory was added, and is done soon.
+  private func restart() -> Errno {
+    var failure = system.rebootIntoLoadedKernel()
+    for _ in 0..<Self.patience / Self.interval where failure == .busy {
+      system.sleep(milliseconds: Self.interval)
+      failure = system.rebootIntoLoadedKernel()
+    }
+    return failure
+  }
+
+  /// A card that goes on receiving would write to memory that is the next kernel's.
+  private func takeInterfacesDown() -> [String] {
+    let (names, failure) = system.takeInterfacesDown()
+    if let failure {
+      warn("a network interface could not be taken down: " + failure.text)
+    }
+    return names
+  }
+
+  /// Brings those up again that were taken down, the last one first.
+  private func bringUp(_ interfaces: [String]) {
+    for interface in interfaces.reversed() {
+      do throws(Errno) {
+        try system.bringUp(interface)
+        warn(
+          "network interface " + interface
+            + " was taken down and is up again; routes that led through it may be gone")
+      } catch {
+        warn(
+          "network interface " + interface + " was taken down and cannot be brought up again: "
+            + error.text)
+      }
+    }
+  }
+
+  private func warn(_ sentence: String) {
+    system.write("baton: warning: " + sentence + "\n", to: .standardError)
+  }
+}
