@@ -15,9 +15,9 @@ public enum Baton {
     _ arguments: [String], system: System
   ) -> ExitStatus {
     do throws(BatonError) {
-      return try perform(invocation(arguments, as: .baton), as: .baton, system: system)
+      return try perform(invocation(arguments, as: .baton), system: system)
     } catch {
-      system.write("baton: " + error.sentence + "\n", to: .standardError)
+      Caller.baton.say(error.sentence(for: .baton), system)
       return error.status
     }
   }
@@ -31,9 +31,9 @@ public enum Baton {
       if invocation.action == .status, !invocation.answersInJSON {
         return KexecStatus.answer(slot: invocation.slot, system)
       }
-      return KexecStatus.number(of: try perform(invocation, as: .kexec, system: system))
+      return KexecStatus.number(of: try perform(invocation, system: system))
     } catch {
-      system.write("kexec: " + error.sentence + "\n", to: .standardError)
+      Caller.kexec.say(error.sentence(for: .kexec), system)
       return KexecStatus.number(of: error)
     }
   }
@@ -47,11 +47,12 @@ public enum Baton {
   }
 
   private static func perform<System: LinuxSystem>(
-    _ invocation: Invocation, as caller: Caller, system: System
+    _ invocation: Invocation, system: System
   ) throws(BatonError) -> ExitStatus {
+    let caller = invocation.caller
     switch invocation.action {
     case .help:
-      system.write(Help.text, to: .standardOutput)
+      system.write(Help.text(for: caller), to: .standardOutput)
     case .version:
       let stage = try StageImage.embedded()
       // Scripts take the second word for the version whose options they may use.
@@ -66,13 +67,13 @@ public enum Baton {
     case .status:
       return try StatusReport.run(system, slot: invocation.slot, json: invocation.answersInJSON)
     case .last:
-      return LastReport.run(system, json: invocation.answersInJSON)
+      return LastReport.run(invocation, system)
     case .check:
       return check(system, json: invocation.answersInJSON)
     case .unload:
       if caller == .kexec, invocation.slot == .crash, LoadRecord.hasStagedImage(system) {
         // Scripts unload a crash kernel that may not be there, and go on only if that succeeds.
-        warn("no crash kernel is loaded; what -l has staged in its place stays", system)
+        caller.warn("no crash kernel is loaded; what -l has staged in its place stays", system)
         break
       }
       try UnloadCommand(invocation: invocation, system: system).run()
@@ -111,9 +112,5 @@ public enum Baton {
     system.write(
       json ? CheckReport.json(of: survey) : CheckReport.text(of: survey), to: .standardOutput)
     return survey.obstacles.first?.status ?? .success
-  }
-
-  private static func warn<System: LinuxSystem>(_ sentence: String, _ system: System) {
-    system.write("baton: warning: " + sentence + "\n", to: .standardError)
   }
 }

@@ -66,10 +66,19 @@ extension BatonError {
     }
   }
 
-  /// What was wrong, where, what to do.
+  /// What was wrong, where, what to do, to who typed that name.
+  func sentence(for caller: Caller) -> String {
+    switch self {
+    case .usage(let error): error.sentence(for: caller)
+    case .nothingLoaded: "no kernel is loaded; load one with " + caller.name + " -l IMAGE"
+    default: sentence
+    }
+  }
+
+  /// The same for `baton`.
   var sentence: String {
     switch self {
-    case .usage(let error): error.sentence
+    case .usage, .nothingLoaded: sentence(for: .baton)
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
     case .file(let path, .noMemory): path + ": there is too little memory for it; stop programs"
     case .file(let path, let error): path + ": " + error.text
@@ -206,7 +215,6 @@ extension BatonError {
         + "addresses; reserve memory below 4 GiB (crashkernel=256M,low) or give another tree"
     case .loadPanic(let error, let left): BatonError.load(error).sentence + left.words
     case .fileLoadPanic(let error, let left): error.fileLoadSentence + left.words
-    case .nothingLoaded: "no kernel is loaded; load one with baton -l IMAGE"
     case .shutdown(let error):
       "the kernel is loaded, but shutdown could not be run: " + error.text
         + "; shut down by other means, or start it with -e"
@@ -264,8 +272,8 @@ extension Errno {
 }
 
 extension UsageError {
-  var sentence: String {
-    let help = " (baton --help lists the options)"
+  func sentence(for caller: Caller) -> String {
+    let help = " (" + caller.name + " --help lists the options)"
     return switch self {
     case .unknownOption(let option):
       option + " is not an option, or lacks its argument, or has one too many" + help
@@ -273,7 +281,7 @@ extension UsageError {
     case .noAction: "nothing to do: one of -l, -p, -e, -u, -S, --check, --last is needed" + help
     case .severalActions:
       "only one of -l, -p, -e, -u, -S, --check, --last at a time (but -le, -pu and -uf)" + help
-    case .noImage: "-l or -p needs a kernel image: baton -l IMAGE" + help
+    case .noImage: "-l or -p needs a kernel image: " + caller.name + " -l IMAGE" + help
     case .unexpectedArgument(let argument): "unexpected argument " + argument + help
     case .onlyWithLoad(let option): option + " goes with -l and -p only" + help
     case .badValue(let option, let value):

@@ -2,9 +2,9 @@
 enum Help {
   private static let column = 32
 
-  static var text: String {
-    var text = "Usage: baton -l IMAGE [--initrd=FILE] [--append=STRING] …\n"
-    text += "       baton -e | -u | -S | --check | --last\n\n"
+  static func text(for caller: Caller) -> String {
+    var text = "Usage: " + caller.name + " -l IMAGE [--initrd=FILE] [--append=STRING] …\n"
+    text += "       " + caller.name + " -e | -u | -S | --check | --last\n\n"
     text += "Restarts this machine into another kernel, without its firmware.\n\n"
     for option in CommandOption.all {
       var line = "  "

@@ -26,6 +26,8 @@ struct Invocation: Hashable, Sendable {
   }
 
   var action: Action
+  /// What the command was called as.
+  var caller = Caller.baton
   /// What `--load`, `--unload` and `--status` are about: with `--load-panic`, the crash kernel.
   var slot = KexecSlot.normal
   var afterLoading = AfterLoading.nothing
@@ -50,6 +52,8 @@ struct Invocation: Hashable, Sendable {
   var isDryRun = false
   var showsPlan = false
   var isQuiet = false
+  /// Who is shown how far long work is.
+  var audience: Audience { Audience(caller: caller, isQuiet: isQuiet) }
   var answersInJSON = false
   /// `--mem-min`: the lowest physical address that may be used.
   var memoryMinimum: UInt64 = 0
@@ -103,7 +107,7 @@ extension Invocation {
   init(parsing arguments: [String], as caller: Caller = .baton) throws(UsageError) {
     let parsed = try ParsedOptions(arguments, as: caller)
     var tasks = TaskOptions()
-    var result = Invocation(action: .help)
+    var result = Invocation(action: .help, caller: caller)
     var loadOption: String?
     for (name, value) in zip(parsed.names, parsed.values) {
       switch name {
@@ -114,13 +118,13 @@ extension Invocation {
       case .json: result.answersInJSON = true
       // As everywhere: what asks about the command wins over all else, the first of them.
       case .help:
-        self = Invocation(action: .help)
+        self = Invocation(action: .help, caller: caller)
         return
       case .version:
-        self = Invocation(action: .version)
+        self = Invocation(action: .version, caller: caller)
         return
       case .printCrashKernelSize:
-        self = Invocation(action: .printCrashKernelSize)
+        self = Invocation(action: .printCrashKernelSize, caller: caller)
         return
       case .debug: result.showsPlan = true
       case .quiet: result.isQuiet = true

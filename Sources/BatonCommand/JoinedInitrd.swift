@@ -12,10 +12,10 @@ enum JoinedInitrd {
 
   /// Maps `first`, which may be empty, and the files at `paths`, of which there are some, as one.
   static func map<System: LinuxSystem>(
-    first: RawSpan, paths: [String], isQuiet: Bool, _ system: System
+    first: RawSpan, paths: [String], for audience: Audience, _ system: System
   ) throws(BatonError) -> MappedFile {
     if first.byteCount == 0, paths.count == 1 {
-      return try system.map(paths[0], isQuiet: isQuiet)
+      return try system.map(paths[0], for: audience)
     }
     // Each is mapped twice: first for its size.
     var starts: [Int] = []
@@ -23,7 +23,7 @@ enum JoinedInitrd {
     for path in paths {
       let start = (end + 3) & ~3
       let (sum, overflow) = start.addingReportingOverflow(
-        try system.map(path, isQuiet: isQuiet).byteCount)
+        try system.map(path, for: audience).byteCount)
       guard !overflow else { throw .file(path, .noMemory) }
       starts.append(start)
       end = sum
@@ -35,7 +35,7 @@ enum JoinedInitrd {
     }
     result.store(first, at: 0)
     for (index, path) in paths.enumerated() {
-      let file = try system.map(path, isQuiet: isQuiet)
+      let file = try system.map(path, for: audience)
       let size = (index + 1 < starts.count ? starts[index + 1] : end) - starts[index]
       // Up to three bytes of padding are in the difference.
       guard file.byteCount <= size, size - file.byteCount < 4 else { throw .fileChanges(path) }

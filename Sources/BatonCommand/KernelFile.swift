@@ -28,8 +28,8 @@ struct KernelFile: ~Copyable {
     /// In bytes: the most that may result where something is decompressed.
     var limit: UInt64
     var digestImplementation: SHA256.Implementation
-    /// Whether nobody is to be shown how far it is.
-    var isQuiet: Bool
+    /// Who is shown how far it is.
+    var audience: Audience
     var system: System
   }
 
@@ -105,7 +105,7 @@ struct KernelFile: ~Copyable {
     _ reading: Reading<System>
   ) throws(BatonError) -> MappedFile {
     var progress = Progress(
-      "decompressing", total: UInt64(bytes.byteCount), isQuiet: reading.isQuiet, reading.system)
+      "decompressing", total: UInt64(bytes.byteCount), for: reading.audience, reading.system)
     defer { progress.end() }
     do throws(DecompressionError) {
       return try MappedFile.decompressing(bytes, as: compression, limit: limit) {

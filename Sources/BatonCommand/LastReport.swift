@@ -8,7 +8,7 @@ enum LastReport {
     let microseconds: UInt64?
   }
 
-  static func run<System: LinuxSystem>(_ system: System, json: Bool) -> ExitStatus {
+  static func run<System: LinuxSystem>(_ invocation: Invocation, _ system: System) -> ExitStatus {
     let start = JSONRecord(path: StartRecord.path, system)
     let record = HandoffRecord(system)
     let expected = start?.number("planDigest")
@@ -24,9 +24,8 @@ enum LastReport {
       } catch {
         // Who may not write may still ask.
         if system.isRoot {
-          system.write(
-            "baton: warning: " + StartRecord.path + ": " + error.text
-              + ": later boots will not know of this\n", to: .standardError)
+          invocation.caller.warn(
+            StartRecord.path + ": " + error.text + ": later boots will not know of this", system)
         }
       }
     }
@@ -38,7 +37,7 @@ enum LastReport {
         ? record.map {
           phases(of: $0, started: isExpected ? start?.number("counter") : nil)
         } ?? [] : [])
-    system.write(json ? self.json(answer) : text(answer), to: .standardOutput)
+    system.write(invocation.answersInJSON ? json(answer) : text(answer), to: .standardOutput)
     return arrived ? .success : .negative
   }
 

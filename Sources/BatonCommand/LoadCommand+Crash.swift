@@ -23,7 +23,7 @@ extension LoadCommand {
         try loadCrashKernel(file, header, initrd: own)
       } else {
         let joined = try JoinedInitrd.map(
-          first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
+          first: own, paths: invocation.initrds, for: invocation.audience, system)
         try joined.withBytes { bytes throws(BatonError) in
           try loadCrashKernel(
             file, header, initrd: bytes, initrdHasChanged: { !joined.isUnchanged })

@@ -8,7 +8,7 @@ extension LoadCommand {
   private func progress(_ work: String, _ sizes: LoadSizes) -> Progress<System> {
     Progress(
       work, total: UInt64(sizes.kernel + sizes.initrd + sizes.deviceTree),
-      isQuiet: invocation.isQuiet, system)
+      for: invocation.audience, system)
   }
 
   /// A kernel that panics without `panic=` stands still, and nobody may be there to see it.

@@ -75,7 +75,7 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   func warn(_ sentence: String) {
-    system.write("baton: warning: " + sentence + "\n", to: .standardError)
+    invocation.caller.warn(sentence, system)
   }
 
   /// - Parameter avoidingCrashRegion: why it is not to be used; nil: as the options say.
@@ -94,7 +94,7 @@ struct LoadCommand<System: LinuxSystem> {
         try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
       } else {
         let joined = try JoinedInitrd.map(
-          first: own, paths: invocation.initrds, isQuiet: invocation.isQuiet, system)
+          first: own, paths: invocation.initrds, for: invocation.audience, system)
         try joined.withBytes { bytes throws(BatonError) in
           try load(
             kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason,
@@ -295,7 +295,7 @@ struct LoadCommand<System: LinuxSystem> {
     let reading = KernelFile.Reading(
       configuration: invocation.configuration,
       limit: (system.availableMemory ?? Self.unknownMemory) / 2,
-      digestImplementation: digestImplementation, isQuiet: invocation.isQuiet, system: system)
+      digestImplementation: digestImplementation, audience: invocation.audience, system: system)
     do throws(BatonError) {
       return try KernelFile(try mapImage(imagePath), path: imagePath, reading)
     } catch {
@@ -325,6 +325,6 @@ struct LoadCommand<System: LinuxSystem> {
   }
 
   func map(_ path: String) throws(BatonError) -> MappedFile {
-    try system.map(path, isQuiet: invocation.isQuiet)
+    try system.map(path, for: invocation.audience)
   }
 }

@@ -1,5 +1,13 @@
 import LinuxHost
 
+/// Who is shown how far long work is.
+struct Audience: Hashable, Sendable {
+  /// In whose name.
+  var caller: Caller
+  /// Whether nobody wants to know.
+  var isQuiet: Bool
+}
+
 /// How far long work is, on a line of its own on a terminal, and silent everywhere else.
 ///
 ///     baton: digesting: 212 of 480 MiB, 3 s left
@@ -7,6 +15,7 @@ import LinuxHost
 /// Work that is quick, as it mostly is, never shows.
 struct Progress<System: LinuxSystem> {
   private let system: System
+  private let name: String
   private let work: String
   private var total: UInt64
   private let isShown: Bool
@@ -20,11 +29,12 @@ struct Progress<System: LinuxSystem> {
   /// - Parameters:
   ///   - work: what is done: "digesting".
   ///   - total: in bytes; 0 where the first update tells.
-  init(_ work: String, total: UInt64 = 0, isQuiet: Bool, _ system: System) {
+  init(_ work: String, total: UInt64 = 0, for audience: Audience, _ system: System) {
     self.system = system
+    name = audience.caller.name
     self.work = work
     self.total = total
-    isShown = !isQuiet && system.isErrorTerminal
+    isShown = !audience.isQuiet && system.isErrorTerminal
     started = isShown ? system.milliseconds : 0
   }
 
@@ -36,7 +46,7 @@ struct Progress<System: LinuxSystem> {
     let elapsed = now &- started
     guard elapsed >= Self.patience, now &- (lastShown ?? 0) >= Self.interval else { return }
     lastShown = now
-    var line = "baton: " + work + ": " + String(done >> 20) + " of "
+    var line = name + ": " + work + ": " + String(done >> 20) + " of "
     line += String(self.total >> 20) + " MiB"
     if done > 0, done < self.total {
       // At the pace so far, in seconds, rounded up.
@@ -52,7 +62,7 @@ struct Progress<System: LinuxSystem> {
   mutating func announce() {
     guard isShown, total >= 32 << 20 else { return }
     lastShown = started
-    show("baton: " + work + ": " + String(total >> 20) + " MiB")
+    show(name + ": " + work + ": " + String(total >> 20) + " MiB")
   }
 
   /// Takes the line away.
@@ -68,8 +78,8 @@ struct Progress<System: LinuxSystem> {
 
 extension LinuxSystem {
   /// The file at `path`, mapped, with progress where somebody waits for it.
-  func map(_ path: String, isQuiet: Bool) throws(BatonError) -> MappedFile {
-    var progress = Progress("reading", isQuiet: isQuiet, self)
+  func map(_ path: String, for audience: Audience) throws(BatonError) -> MappedFile {
+    var progress = Progress("reading", for: audience, self)
     defer { progress.end() }
     do throws(Errno) {
       return try map(path) { progress.update($0, of: $1) }

@@ -18,7 +18,7 @@ struct StartCommand<System: LinuxSystem> {
       warn(StartRecord.path + ": " + error.text + ": baton --last will not know of this")
     }
     for watchdog in Watchdog.running(system) {
-      system.write("baton: " + watchdog.sentence + "\n", to: .standardError)
+      invocation.caller.say(watchdog.sentence, system)
     }
     // The last that the old kernel's log holds of it, for pstore and serial consoles.
     do throws(Errno) {
@@ -95,6 +95,6 @@ struct StartCommand<System: LinuxSystem> {
   }
 
   private func warn(_ sentence: String) {
-    system.write("baton: warning: " + sentence + "\n", to: .standardError)
+    invocation.caller.warn(sentence, system)
   }
 }

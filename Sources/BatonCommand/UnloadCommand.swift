@@ -57,6 +57,6 @@ struct UnloadCommand<System: LinuxSystem> {
   }
 
   private func say(_ sentence: String) {
-    system.write("baton: " + sentence + "\n", to: .standardError)
+    invocation.caller.say(sentence, system)
   }
 }

@@ -419,9 +419,12 @@ extern char *program_invocation_short_name;
 int posix_memalign(void **result, size_t alignment, size_t size) {
     *result = aligned_alloc(alignment, size);
     if (*result) return 0;
-    static const char sentence[] = "baton: there is too little memory for baton itself; stop programs\n";
-    linux_write(2, sentence, sizeof sentence - 1);
-    _exit(strcmp(program_invocation_short_name, "kexec") == 0 ? 255 : 4);
+    int is_kexec = strcmp(program_invocation_short_name, "kexec") == 0;
+    const char *sentence =
+        is_kexec ? "kexec: there is too little memory for baton itself; stop programs\n"
+                 : "baton: there is too little memory for baton itself; stop programs\n";
+    linux_write(2, sentence, strlen(sentence));
+    _exit(is_kexec ? 255 : 4);
 }
 #endif
 

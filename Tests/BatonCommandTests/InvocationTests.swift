@@ -134,7 +134,7 @@ import Testing
   }
 
   @Test func `Help names every spelling of every option, and what it does`() {
-    let help = Help.text
+    let help = Help.text(for: .baton)
     for option in CommandOption.all {
       for long in option.long { #expect(help.contains("--" + String(long))) }
       #expect(help.contains(String(option.help)))

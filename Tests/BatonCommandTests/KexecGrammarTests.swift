@@ -141,6 +141,48 @@ import Testing
     #expect(linux.effects.isEmpty)
   }
 
+  @Test(arguments: [("kexec", Caller.kexec), ("baton", .baton)])
+  func `Whatever is said in a run begins with the name that was typed`(
+    name: String, caller: Caller
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/boot/initrd"] = [UInt8](repeating: 7, count: 40 << 20)
+    linux.isErrorTerminal = true
+    linux.clockStep = 200
+    linux.files["/sys/class/watchdog/watchdog0/state"] = Array("active\n".utf8)
+    linux.fileFailures["/var/lib/baton/last.json"] = .ioError
+    linux.interfaces = ["eth0"]
+    let arguments = ["-le", "/boot/Image", "--initrd=/boot/initrd"]
+    switch caller {
+    case .kexec: #expect(Baton.runAsKexec(arguments, system: linux) == 255)
+    case .baton: #expect(Baton.run(arguments, system: linux) == .systemCall)
+    }
+    let lines = linux.complaints.replacing("\u{1b}[K", with: "").unicodeScalars
+      .split { $0 == "\r" || $0 == "\n" }.map { String($0) }
+    for line in lines { #expect(line.hasPrefix(name + ": "), "\(line)") }
+    for words in [
+      "reading: ", "digesting: ", "loading: ", "warning: /var/lib/baton/last.json",
+      "watchdog0 is running", "warning: network interface eth0", "the running kernel did not start",
+    ] {
+      #expect(lines.contains { $0.hasPrefix(name + ": " + words) }, "\(words)")
+    }
+    #expect(linux.kernelLog.hasPrefix("baton: starting"))
+  }
+
+  @Test func `Advice on what to type names what was typed`() throws {
+    for (arguments, words) in [
+      (["-l"], "needs a kernel image: kexec -l IMAGE (kexec --help lists the options)"),
+      (["-e"], "no kernel is loaded; load one with kexec -l IMAGE"),
+    ] {
+      let linux = try FakeLinux.machine()
+      _ = Baton.runAsKexec(arguments, system: linux)
+      #expect(linux.complaints.hasSuffix(words + "\n"), "\(linux.complaints)")
+    }
+    let linux = FakeLinux()
+    #expect(Baton.runAsKexec(["--help"], system: linux) == 0)
+    #expect(linux.output.hasPrefix("Usage: kexec -l IMAGE"))
+  }
+
   @Test func `To scripts, what is staged in the crash slot is no crash kernel`() throws {
     let linux = try FakeLinux.reserving()
     #expect(Baton.runAsKexec(["-l", "/boot/Image"], system: linux) == 0)

@@ -104,7 +104,7 @@ import Testing
   @Test func `Help is shown on standard output, with success`() throws {
     let linux = FakeLinux()
     #expect(Baton.run(["--help"], system: linux) == .success)
-    #expect(linux.output == Help.text)
+    #expect(linux.output == Help.text(for: .baton))
     #expect(linux.complaints == "")
   }
 }
