@@ -179,10 +179,13 @@ struct KernelFileParts {
   private mutating func takeFIT<System>(
     _ file: RawSpan, _ path: String, _ reading: KernelFile.Reading<System>
   ) throws(BatonError) {
+    var progress = Progress("checking hashes", for: reading.audience, reading.system)
+    defer { progress.end() }
     do throws(FITError) {
       let image = try FITImage(
         parsing: file, configuration: reading.configuration,
-        digestingWith: reading.digestImplementation)
+        digestingWith: reading.digestImplementation,
+        hashed: { progress.update($0, of: $1) })
       kernel = image.kernel.data
       initrd = image.initrd?.data
       deviceTree = image.deviceTree?.data

@@ -78,7 +78,7 @@ extension LoadCommand {
       if let path = changedFile(file, initrdHasChanged) { throw .fileChanges(path) }
       try load(
         plan.segments, plan, entry: plan.entry, file.image, initrd: initrd, tree: blob, sizes,
-        commandLine)
+        commandLine, atPaceOf: progress)
       if !invocation.isDryRun, let path = changedFile(file, initrdHasChanged) {
         throw takeCrashKernelBack(path)
       }
@@ -126,11 +126,11 @@ extension LoadCommand {
   private func load(
     _ segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, entry: PhysicalAddress,
     _ kernel: borrowing MappedFile, initrd: RawSpan, tree: [UInt8], _ sizes: LoadSizes,
-    _ commandLine: [UInt8]?
+    _ commandLine: [UInt8]?, atPaceOf digesting: Progress<System>? = nil
   ) throws(BatonError) {
     if invocation.isDryRun { return }
     var loading = loading(sizes)
-    loading.announce()
+    loading.announce(atPaceOf: digesting)
     defer { loading.end() }
     let older = CrashRecord.takeAway(system)
     do throws(Errno) {

@@ -208,7 +208,8 @@ extension LoadCommand {
     default: if Compression(format) != nil { throw .notForFileLoad(imagePath) }
     }
     let header = try header(of: kernel, imagePath)
-    if let initrd = invocation.initrds.first { _ = try map(initrd) }
+    var size = UInt64(kernel.byteCount)
+    if let initrd = invocation.initrds.first { size += UInt64(try map(initrd).byteCount) }
     let tree = try Machine.runningTree(system)
     if slot == .normal, let cpu = Suitability.stayingCPU(tree, system) {
       throw .cpuStays(cpu.name, possible: cpu.possible)
@@ -230,6 +231,9 @@ extension LoadCommand {
       if invocation.route == nil { warn(warning) }
       return
     }
+    var loading = Progress("loading", total: size, for: invocation.audience, system)
+    loading.announce()
+    defer { loading.end() }
     let older = slot == .normal ? LoadRecord.takeAway(system) : nil
     let olderCrash = slot == .crash ? CrashRecord.takeAway(system) : nil
     do throws(Errno) {

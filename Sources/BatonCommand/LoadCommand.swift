@@ -174,7 +174,7 @@ struct LoadCommand<System: LinuxSystem> {
     if invocation.isDryRun { return }
     if let path = changedFile(file, initrdHasChanged) { throw .fileChanges(path) }
     var loading = loading(sizes)
-    loading.announce()
+    loading.announce(atPaceOf: progress)
     defer { loading.end() }
     try file.image.withBytes { kernel throws(BatonError) in
       try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)

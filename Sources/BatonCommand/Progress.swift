@@ -21,6 +21,9 @@ struct Progress<System: LinuxSystem> {
   private let isShown: Bool
   private let started: UInt64
   private var lastShown: UInt64?
+  /// What was done by the last update, in bytes, and how long it took, in milliseconds.
+  private var done: UInt64 = 0
+  private var elapsed: UInt64 = 0
 
   /// In milliseconds: how long work goes on unseen, and how often its line changes.
   private static var patience: UInt64 { 500 }
@@ -43,7 +46,8 @@ struct Progress<System: LinuxSystem> {
     guard isShown else { return }
     if let total { self.total = total }
     let now = system.milliseconds
-    let elapsed = now &- started
+    self.done = done
+    elapsed = now &- started
     guard elapsed >= Self.patience, now &- (lastShown ?? 0) >= Self.interval else { return }
     lastShown = now
     var line = name + ": " + work + ": " + String(done >> 20) + " of "
@@ -58,11 +62,23 @@ struct Progress<System: LinuxSystem> {
     show(line)
   }
 
-  /// Says what is done where no more than that can be told: one call of the kernel's.
-  mutating func announce() {
+  /// Says what is done where nothing tells how far it is: one call of the kernel's.
+  ///
+  /// - Parameter other: work that went through the same bytes: what this one takes at its pace is
+  ///   shown as that.
+  mutating func announce(atPaceOf other: Progress? = nil) {
     guard isShown, total >= 32 << 20 else { return }
     lastShown = started
-    show(name + ": " + work + ": " + String(total >> 20) + " MiB")
+    var line = name + ": " + work + ": " + String(total >> 20) + " MiB"
+    // A sample says too little about the whole.
+    if let other, other.done >= total / 2, other.elapsed >= Self.patience {
+      let time = other.elapsed.multipliedReportingOverflow(by: total >> 10)
+      if !time.overflow {
+        let seconds = (time.partialValue / (other.done >> 10) + 999) / 1000
+        line += ", about " + String(seconds) + " s at the pace of " + other.work
+      }
+    }
+    show(line)
   }
 
   /// Takes the line away.

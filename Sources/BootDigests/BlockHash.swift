@@ -12,12 +12,15 @@ protocol BlockHash {
 
 extension BlockHash {
   /// Takes the whole message: its blocks where they lie, then the tail.
-  mutating func absorb(_ message: RawSpan) {
+  ///
+  /// - Parameter taken: told of the number of bytes that are taken, once in each mebibyte.
+  mutating func absorb(_ message: RawSpan, taken: (Int) -> Void) {
     let size = Self.blockSize
     var offset = 0
     while message.byteCount - offset >= size {
       compress(message, at: offset)
       offset += size
+      if offset & (1 << 20 - 1) == 0 { taken(offset) }
     }
     // At most two blocks of 128 bytes.
     var tail = InlineArray<256, UInt8>(repeating: 0)

@@ -9,9 +9,13 @@ public struct MD5: BlockHash {
   ]
 
   /// The digest of `message`, in the order in which it is written.
-  public static func digest(of message: RawSpan) -> InlineArray<16, UInt8> {
+  ///
+  /// - Parameter taken: told of the number of bytes that are taken, once in each mebibyte.
+  public static func digest(
+    of message: RawSpan, taken: (Int) -> Void = { _ in }
+  ) -> InlineArray<16, UInt8> {
     var hash = MD5()
-    hash.absorb(message)
+    hash.absorb(message, taken: taken)
     let state = hash.state
     return InlineArray { UInt8(truncatingIfNeeded: state[$0 >> 2] >> UInt32(8 * ($0 & 3))) }
   }

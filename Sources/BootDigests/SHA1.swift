@@ -9,9 +9,13 @@ public struct SHA1: BlockHash {
   ]
 
   /// The digest of `message`, most significant byte first.
-  public static func digest(of message: RawSpan) -> InlineArray<20, UInt8> {
+  ///
+  /// - Parameter taken: told of the number of bytes that are taken, once in each mebibyte.
+  public static func digest(
+    of message: RawSpan, taken: (Int) -> Void = { _ in }
+  ) -> InlineArray<20, UInt8> {
     var hash = SHA1()
-    hash.absorb(message)
+    hash.absorb(message, taken: taken)
     let state = hash.state
     return InlineArray { UInt8(truncatingIfNeeded: state[$0 >> 2] >> UInt32(24 - 8 * ($0 & 3))) }
   }

@@ -7,9 +7,13 @@ public struct SHA512: BlockHash {
   private var state: InlineArray<8, UInt64>
 
   /// The SHA-512 digest of `message`, most significant byte first.
-  public static func digest(of message: RawSpan) -> InlineArray<64, UInt8> {
+  ///
+  /// - Parameter taken: told of the number of bytes that are taken, once in each mebibyte.
+  public static func digest(
+    of message: RawSpan, taken: (Int) -> Void = { _ in }
+  ) -> InlineArray<64, UInt8> {
     finish(
-      message,
+      message, taken,
       SHA512(state: [
         0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b,
         0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f,
@@ -18,9 +22,11 @@ public struct SHA512: BlockHash {
   }
 
   /// The SHA-384 digest of `message`: the first 48 bytes of the same with another start.
-  public static func digest384(of message: RawSpan) -> InlineArray<48, UInt8> {
+  public static func digest384(
+    of message: RawSpan, taken: (Int) -> Void = { _ in }
+  ) -> InlineArray<48, UInt8> {
     let whole = finish(
-      message,
+      message, taken,
       SHA512(state: [
         0xcbbb_9d5d_c105_9ed8, 0x629a_292a_367c_d507, 0x9159_015a_3070_dd17,
         0x152f_ecd8_f70e_5939, 0x6733_2667_ffc0_0b31, 0x8eb4_4a87_6858_1511,
@@ -29,9 +35,11 @@ public struct SHA512: BlockHash {
     return InlineArray { whole[$0] }
   }
 
-  private static func finish(_ message: RawSpan, _ start: SHA512) -> InlineArray<64, UInt8> {
+  private static func finish(
+    _ message: RawSpan, _ taken: (Int) -> Void, _ start: SHA512
+  ) -> InlineArray<64, UInt8> {
     var hash = start
-    hash.absorb(message)
+    hash.absorb(message, taken: taken)
     let state = hash.state
     return InlineArray { UInt8(truncatingIfNeeded: state[$0 >> 3] >> UInt64(56 - 8 * ($0 & 7))) }
   }

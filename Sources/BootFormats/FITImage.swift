@@ -50,24 +50,41 @@ public struct FITImage: Sendable, Hashable {
   /// - Parameters:
   ///   - configuration: its name; nil for the default one, or the only one.
   ///   - implementation: how SHA-256 is computed.
+  ///   - hashed: told of the number of bytes that are hashed, each time it has grown, and of how many it
+  ///     will be: those of a part that has several hashes count for each.
   public init(
     parsing file: RawSpan, configuration: String? = nil,
-    digestingWith implementation: SHA256.Implementation
+    digestingWith implementation: SHA256.Implementation,
+    hashed: (_ done: UInt64, _ total: UInt64) -> Void = { _, _ in }
   ) throws(FITError) {
     let reader = try Reader(file)
     let chosen = try reader.configuration(configuration, in: file)
-    guard let kernel = try reader.part(.kernel, of: chosen, in: file, digestingWith: implementation)
-    else {
+    guard let kernel = try reader.part(.kernel, of: chosen, in: file) else {
       throw .noKernel(configuration: file.text(chosen.name))
     }
+    let initrd = try reader.part(.initrd, of: chosen, in: file)
+    let deviceTree = try reader.part(.deviceTree, of: chosen, in: file)
     self.configuration = file.text(chosen.name)
-    self.kernel = kernel
-    initrd = try reader.part(.initrd, of: chosen, in: file, digestingWith: implementation)
-    deviceTree = try reader.part(.deviceTree, of: chosen, in: file, digestingWith: implementation)
+    self.kernel = kernel.part
+    self.initrd = initrd?.part
+    self.deviceTree = deviceTree?.part
     hasSignatures =
-      reader.isSigned(chosen, in: file) || kernel.isSigned || initrd?.isSigned ?? false
-      || deviceTree?.isSigned ?? false
+      reader.isSigned(chosen, in: file) || kernel.part.isSigned || initrd?.part.isSigned ?? false
+      || deviceTree?.part.isSigned ?? false
+    var total: UInt64 = 0
+    for found in [kernel, initrd, deviceTree] { total += found?.part.hashedBytes ?? 0 }
+    var done: UInt64 = 0
+    for case let found? in [kernel, initrd, deviceTree] {
+      try reader.checkHashes(of: found, in: file, implementation) {
+        hashed(done + UInt64($0), total)
+      }
+      done += found.part.hashedBytes
+    }
   }
+}
+
+extension FITImage.Part {
+  fileprivate var hashedBytes: UInt64 { UInt64(data.count) * UInt64(hashCount) }
 }
 
 extension FITImage.Role {
@@ -88,6 +105,12 @@ extension FITImage.Role {
     case .deviceTree: "flat_dt"
     }
   }
+}
+
+/// A part with its node in /images.
+private struct FoundPart {
+  let node: FlattenedTree.Node
+  let part: FITImage.Part
 }
 
 /// Where things are in a file, which every call is given anew.
@@ -136,9 +159,8 @@ private struct Reader {
   }
 
   func part(
-    _ role: FITImage.Role, of configuration: FlattenedTree.Node, in file: RawSpan,
-    digestingWith implementation: SHA256.Implementation
-  ) throws(FITError) -> FITImage.Part? {
+    _ role: FITImage.Role, of configuration: FlattenedTree.Node, in file: RawSpan
+  ) throws(FITError) -> FoundPart? {
     guard let value = tree.property(role.property, of: configuration, in: file) else { return nil }
     // A list of several device trees: the first, and overlays for it.
     let name = file.string(value)
@@ -159,13 +181,13 @@ private struct Reader {
     {
       throw .wrongArchitecture(nameText, file.text(architecture))
     }
-    let data = try data(of: image, nameText, in: file)
-    return FITImage.Part(
-      name: nameText, data: data,
+    let part = FITImage.Part(
+      name: nameText, data: try data(of: image, nameText, in: file),
       compression: tree.property("compression", of: image, in: file).map { file.text($0) }
         ?? "none",
-      hashCount: try checkHashes(of: image, nameText, data, in: file, implementation),
+      hashCount: try hashCount(of: image, nameText, in: file),
       isSigned: isSigned(image, in: file))
+    return FoundPart(node: image, part: part)
   }
 
   /// Where the image's bytes are.
@@ -198,21 +220,38 @@ private struct Reader {
   /// An image of more hashes is refused: each costs as much as all of its bytes.
   static var hashLimit: Int { 16 }
 
-  /// Compares the image's hashes; returns how many there are.
-  private func checkHashes(
-    of image: FlattenedTree.Node, _ name: String, _ data: Range<Int>, in file: RawSpan,
-    _ implementation: SHA256.Implementation
+  private func isHash(_ node: FlattenedTree.Node, in file: RawSpan) -> Bool {
+    node.name.count >= 4 && file.hasText("hash", at: node.name.lowerBound)
+  }
+
+  private func hashCount(
+    of image: FlattenedTree.Node, _ name: String, in file: RawSpan
   ) throws(FITError) -> Int {
     var count = 0
-    var failure: FITError?
     _ = tree.child(of: image, in: file) { node in
-      guard file.hasText("hash", at: node.name.lowerBound), node.name.count >= 4 else {
-        return false
-      }
-      count += 1
+      if isHash(node, in: file) { count += 1 }
+      return count > Self.hashLimit
+    }
+    guard count <= Self.hashLimit else { throw .tooManyHashes(name, limit: Self.hashLimit) }
+    return count
+  }
+
+  /// Compares the part's hashes.
+  ///
+  /// - Parameter hashed: told of the number of bytes that are hashed, for all hashes together.
+  func checkHashes(
+    of found: FoundPart, in file: RawSpan, _ implementation: SHA256.Implementation,
+    hashed: (Int) -> Void
+  ) throws(FITError) {
+    var done = 0
+    var failure: FITError?
+    _ = tree.child(of: found.node, in: file) { node in
+      guard isHash(node, in: file) else { return false }
       do throws(FITError) {
-        guard count <= Self.hashLimit else { throw .tooManyHashes(name, limit: Self.hashLimit) }
-        try checkHash(node, name, data, in: file, implementation)
+        let before = done
+        try checkHash(node, found.part, in: file, implementation) { hashed(before + $0) }
+        done += found.part.data.count
+        hashed(done)
         return false
       } catch {
         failure = error
@@ -220,41 +259,47 @@ private struct Reader {
       }
     }
     if let failure { throw failure }
-    return count
   }
 
   private func checkHash(
-    _ node: FlattenedTree.Node, _ name: String, _ data: Range<Int>, in file: RawSpan,
-    _ implementation: SHA256.Implementation
+    _ node: FlattenedTree.Node, _ part: FITImage.Part, in file: RawSpan,
+    _ implementation: SHA256.Implementation, taken: (Int) -> Void
   ) throws(FITError) {
     guard let algorithm = tree.property("algo", of: node, in: file) else {
-      throw .malformedProperty("algo", image: name)
+      throw .malformedProperty("algo", image: part.name)
     }
     guard let value = tree.property("value", of: node, in: file) else {
-      throw .malformedProperty("value", image: name)
+      throw .malformedProperty("value", image: part.name)
     }
-    let message = file.extracting(data)
+    let message = file.extracting(part.data)
     let algorithmName = file.string(algorithm)
     func isAlgorithm(_ text: String) -> Bool { algorithmName.elementsEqual(text.utf8) }
     let isRight: Bool
     if isAlgorithm("crc32") {
       isRight =
         value.count == 4
-        && file.bigEndian(UInt32.self, at: value.lowerBound) == CRC32.checksum(of: message)
+        && file.bigEndian(UInt32.self, at: value.lowerBound)
+          == CRC32.checksum(of: message, taken: taken)
     } else if isAlgorithm("md5") {
-      isRight = matches(MD5.digest(of: message), value, in: file)
+      isRight = matches(MD5.digest(of: message, taken: taken), value, in: file)
     } else if isAlgorithm("sha1") {
-      isRight = matches(SHA1.digest(of: message), value, in: file)
+      isRight = matches(SHA1.digest(of: message, taken: taken), value, in: file)
     } else if isAlgorithm("sha256") {
-      isRight = matches(SHA256.digest(of: message, using: implementation).bytes, value, in: file)
+      var hash = SHA256(using: implementation)
+      for start in stride(from: 0, to: message.byteCount, by: 1 << 20) {
+        let end = min(start + (1 << 20), message.byteCount)
+        hash.update(message.extracting(start..<end))
+        taken(end)
+      }
+      isRight = matches(hash.finalize().bytes, value, in: file)
     } else if isAlgorithm("sha384") {
-      isRight = matches(SHA512.digest384(of: message), value, in: file)
+      isRight = matches(SHA512.digest384(of: message, taken: taken), value, in: file)
     } else if isAlgorithm("sha512") {
-      isRight = matches(SHA512.digest(of: message), value, in: file)
+      isRight = matches(SHA512.digest(of: message, taken: taken), value, in: file)
     } else {
-      throw .unknownHash(name, algorithm: file.text(algorithm))
+      throw .unknownHash(part.name, algorithm: file.text(algorithm))
     }
-    guard isRight else { throw .hashMismatch(name, algorithm: file.text(algorithm)) }
+    guard isRight else { throw .hashMismatch(part.name, algorithm: file.text(algorithm)) }
   }
 
   private func matches<let count: Int>(

@@ -1,3 +1,4 @@
+import BootFormats
 import LinuxHost
 import TestSupport
 import Testing
@@ -21,7 +22,10 @@ import Testing
     let lines = linux.complaints.split(separator: "\r")
     #expect(lines.contains { $0.hasPrefix("baton: reading: 20 of 40 MiB, 4 s left") }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("baton: digesting: 20 of 40 MiB, 5 s left") }, "\(lines)")
-    #expect(lines.contains { $0.hasPrefix("baton: loading: 40 MiB") })
+    // Nothing tells how far kexec_load(2) is; digesting took 42 steps of the clock.
+    #expect(
+      lines.contains { $0 == "baton: loading: 40 MiB, about 9 s at the pace of digesting\u{1b}[K" },
+      "\(lines)")
     // Nothing of it stays.
     #expect(linux.complaints.hasSuffix("\r\u{1b}[K"))
     #expect(!linux.complaints.contains("\n"))
@@ -45,6 +49,60 @@ import Testing
       }, "\(lines)")
     guard case .kexecLoad(_, _, let segments) = try #require(linux.effects.first) else { return }
     #expect(segments.contains { $0.bytes == image })
+  }
+
+  @Test(arguments: [["-i"], ["--via=file"]])
+  func `Loading shows its size only, where nothing went through the same bytes`(
+    options: [String]
+  ) throws {
+    let linux = try FakeLinux.machine()
+    large(linux)
+    #expect(Baton.run(Self.load + options, system: linux) == .success)
+    let lines = linux.complaints.split(separator: "\r")
+    #expect(lines.contains("baton: loading: 40 MiB\u{1b}[K"), "\(lines)")
+  }
+
+  @Test(arguments: ["sha256", "sha1", "md5", "crc32", "sha384", "sha512"])
+  func `Checking the hashes of a FIT image shows how far it is, over all of them`(
+    algorithm: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    let ramdisk = [UInt8](repeating: 7, count: 3 << 20)
+    linux.files["/boot/Image"] = try HostTool.fit(
+      """
+      /dts-v1/;
+      / {
+        description = "two hashes of what takes time";
+        #address-cells = <1>;
+        images {
+          kernel {
+            data = /incbin/("kernel");
+            type = "kernel"; arch = "arm64"; os = "linux"; compression = "none";
+            load = <0>; entry = <0>;
+          };
+          ramdisk {
+            data = /incbin/("ramdisk");
+            type = "ramdisk"; arch = "arm64"; os = "linux"; compression = "none";
+            hash-1 { algo = "\(algorithm)"; };
+            hash-2 { algo = "\(algorithm)"; };
+          };
+        };
+        configurations {
+          default = "one";
+          one { kernel = "kernel"; ramdisk = "ramdisk"; };
+        };
+      };
+      """, ["kernel": FakeLinux.kernelImage, "ramdisk": ramdisk])
+    linux.isErrorTerminal = true
+    linux.clockStep = 300
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success, "\(linux.complaints)")
+    let lines = linux.complaints.split(separator: "\r").map { $0.prefix { $0 != "\u{1b}" } }
+      .filter { $0.contains("checking hashes") }
+    for done in 2...6 {
+      #expect(
+        lines.contains { $0.hasPrefix("baton: checking hashes: \(done) of 6 MiB") }, "\(lines)")
+    }
+    #expect(lines.contains { $0.hasSuffix("3 of 6 MiB, 1 s left") }, "\(lines)")
   }
 
   @Test(arguments: [(true, ["-q"]), (true, ["--quiet"]), (false, [])])
