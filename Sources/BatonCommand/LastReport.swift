@@ -12,7 +12,10 @@ enum LastReport {
     let start = JSONRecord(path: StartRecord.path, system)
     let record = HandoffRecord(system)
     let expected = start?.number("planDigest")
-    let told = start?.string("outcome").flatMap { StartRecord.Outcome(rawValue: $0) }
+    // An outcome of nothing tells nothing.
+    let told =
+      expected == nil
+      ? nil : start?.string("outcome").flatMap { StartRecord.Outcome(rawValue: $0) }
     let isExpected = record.map { expected == $0.planDigest } ?? false
     // What started this kernel is its own to tell, unless -e noted another and nobody has told yet
     // what became of that.

@@ -42,8 +42,8 @@ extension LinuxSystem {
   func cpus(_ file: String) -> [UInt64]? {
     guard let line = firstLine(of: "/sys/devices/system/cpu/" + file) else { return nil }
     var cpus: [UInt64] = []
-    for part in line.split(separator: UInt8(ascii: ",")) {
-      let ends = part.split(separator: UInt8(ascii: "-"))
+    for part in line.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let ends = part.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
       // More CPUs than any kernel has: the list stays small.
       guard let first = ends.first?.number(radix: 10), let last = ends.last?.number(radix: 10),
         ends.count <= 2, first <= last, last < 1 << 16

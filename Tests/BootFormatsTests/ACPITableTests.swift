@@ -81,34 +81,94 @@ import Testing
     #expect(try controllers(ACPITables.controllers([ACPITables.cpu(0)])).redistributors == [])
   }
 
-  @Test func `A broken table is refused for what is broken`() throws {
-    let table = ACPITables.firmware(1)
-    #expect(throws: ACPITableError.tooShort(size: 0)) { try psci([]) }
-    #expect(throws: ACPITableError.tooShort(size: 115)) { try psci(Array(table[..<115])) }
-    #expect(throws: ACPITableError.wrongLength(length: 276, size: 275)) {
-      try psci(Array(table[..<275]))
+  /// Which table is read, the table, and why it is refused.
+  struct Broken: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let kind: ACPITableKind
+    let table: [UInt8]
+    let error: ACPITableError
+
+    init(_ name: String, _ kind: ACPITableKind, _ table: [UInt8], _ error: ACPITableError) {
+      testDescription = String(describing: kind) + ": " + name
+      self.kind = kind
+      self.table = table
+      self.error = error
     }
-    #expect(throws: ACPITableError.wrongSignature) { try psci(ACPITables.table("PCAF", table)) }
-    var damaged = table
-    damaged[50] ^= 1
-    #expect(throws: ACPITableError.wrongChecksum) { try psci(damaged) }
-    #expect(throws: ACPITableError.badField(offset: 43)) {
-      try console(ACPITables.console(0, 0x900_0000, accessSize: 4))
+  }
+
+  /// What any table may have, done to one that is whole.
+  private static func broken(
+    _ kind: ACPITableKind, _ whole: [UInt8], minimum: Int
+  ) -> [Broken] {
+    func changed(_ change: (inout [UInt8]) -> Void) -> [UInt8] {
+      var table = whole
+      change(&table)
+      return table
     }
-    #expect(throws: ACPITableError.badField(offset: 44)) {
-      try console(ACPITables.console(3, 0xffff_ffff_ffff_f001))
-    }
-    #expect(throws: ACPITableError.badField(offset: 44 + 68)) {
-      try controllers(ACPITables.controllers([ACPITables.cpu(1 << 31)]))
-    }
-    #expect(throws: ACPITableError.badField(offset: 44 + 4)) {
-      try controllers(ACPITables.controllers([ACPITables.region(0x1234, 0x10000)]))
-    }
-    for structure: [UInt8] in [
-      [0x0b, 0], [0x0b, 1], [0x0b, 76], [5], [0x0e, 15] + [UInt8](repeating: 0, count: 13),
-    ] {
-      #expect(throws: ACPITableError.badEntry(offset: 44)) {
-        try controllers(ACPITables.controllers([structure]))
+    let size = whole.count
+    return [
+      Broken("empty", kind, [], .tooShort(size: 0)),
+      Broken("header alone", kind, Array(whole.prefix(36)), .tooShort(size: 36)),
+      Broken(
+        "a byte short of the least", kind, Array(whole.prefix(minimum - 1)),
+        .tooShort(size: minimum - 1)),
+      Broken(
+        "cut", kind, Array(whole.dropLast()), .wrongLength(length: UInt32(size), size: size - 1)),
+      Broken("longer", kind, whole + [0], .wrongLength(length: UInt32(size), size: size + 1)),
+      Broken(
+        "length 0", kind, changed { PEFile.store(0, 4, at: 4, &$0) },
+        .wrongLength(length: 0, size: size)),
+      Broken(
+        "length of 32 bits", kind, changed { PEFile.store(0xffff_ffff, 4, at: 4, &$0) },
+        .wrongLength(length: 0xffff_ffff, size: size)),
+      Broken("another table", kind, ACPITables.checked(changed { $0[0] ^= 1 }), .wrongSignature),
+      Broken("a bit of the content", kind, changed { $0[minimum - 1] ^= 1 }, .wrongChecksum),
+      Broken("checksum", kind, changed { $0[9] ^= 0x80 }, .wrongChecksum),
+    ]
+  }
+
+  private static func list(_ name: String, _ structure: [UInt8], _ error: ACPITableError) -> Broken
+  {
+    Broken(name, .interruptControllers, ACPITables.controllers([structure]), error)
+  }
+
+  private static let brokenTables: [Broken] =
+    broken(.fixedDescription, ACPITables.firmware(1), minimum: 116)
+    + broken(.serialConsole, ACPITables.console(3, 0x900_0000), minimum: 52)
+    + broken(.interruptControllers, ACPITables.controllers([ACPITables.cpu(0)]), minimum: 44) + [
+      Broken(
+        "access size that is none", .serialConsole,
+        ACPITables.console(0, 0x900_0000, accessSize: 4), .badField(offset: 43)),
+      Broken(
+        "registers beyond the last byte", .serialConsole,
+        ACPITables.console(3, 0xffff_ffff_ffff_f001), .badField(offset: 44)),
+      list("affinity with other bits", ACPITables.cpu(1 << 31), .badField(offset: 44 + 68)),
+      list("frame between pages", ACPITables.cpu(0, frame: 0x1234), .badField(offset: 44 + 60)),
+      list("region between pages", ACPITables.region(0x1234, 0x10000), .badField(offset: 44 + 4)),
+      list(
+        "region beyond the last byte", ACPITables.region(0xffff_ffff_ffff_0000, 0x20000),
+        .badField(offset: 44 + 4)),
+      list("structure of length 0", [0x0b, 0], .badEntry(offset: 44)),
+      list("structure of length 1", [0x0b, 1], .badEntry(offset: 44)),
+      list("structure that is cut", [0x0b, 76], .badEntry(offset: 44)),
+      list("structure without a length", [5], .badEntry(offset: 44)),
+      list(
+        "CPU of ACPI 5.0", [0x0b, 40] + [UInt8](repeating: 0, count: 38), .badEntry(offset: 44)),
+      list(
+        "region without a size", [0x0e, 15] + [UInt8](repeating: 0, count: 13),
+        .badEntry(offset: 44)),
+      Broken(
+        "second structure that is cut", .interruptControllers,
+        ACPITables.controllers([ACPITables.cpu(0), [0x0b, 80]]), .badEntry(offset: 44 + 80)),
+    ]
+
+  @Test(arguments: brokenTables)
+  func `A broken table is refused for what is broken`(broken: Broken) {
+    #expect(throws: broken.error) {
+      switch broken.kind {
+      case .fixedDescription: _ = try psci(broken.table)
+      case .serialConsole: _ = try console(broken.table)
+      case .interruptControllers: _ = try controllers(broken.table)
       }
     }
   }
