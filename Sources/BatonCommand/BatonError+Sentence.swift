@@ -114,7 +114,7 @@ extension BatonError {
     case .stage: "this baton was built with a stage that it cannot load; build it again"
     case .handoff(let error): error.sentence
     case .treeContent(let path):
-      path + " does not tell its reserved memory: a reg or a #…-cells of /reserved-memory is "
+      path + " does not tell its reserved memory: a reg, ranges or #…-cells of /reserved-memory is "
         + "malformed; mend the tree"
     case .pageSizeLacking(let path, let granule, let cpu):
       path + ": a kernel with pages of " + granule.text + ", which this CPU (" + String(cpu)

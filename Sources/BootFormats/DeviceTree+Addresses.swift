@@ -58,26 +58,40 @@ extension DeviceTree {
     return result
   }
 
+  /// How many entries of `ranges` are looked at for the addresses of one node at most. Each entry of
+  /// `reg` is compared with one of `ranges` after the other: in a tree of the largest size that would
+  /// be thousands of millions. Machines have a few of each.
+  public static var translationLimit: Int { 1 << 14 }
+
   /// The entries of the node's `reg` as the CPU sees them: translated by the `ranges` of every bus
   /// up to the root.
   public func physicalRanges(
     of node: NodeID
   ) throws(DeviceTreeContentError) -> [PhysicalRange] {
+    var looks = 0
+    return try physicalRanges(of: node, counting: &looks)
+  }
+
+  /// The same for one of several nodes, which have the limit together.
+  func physicalRanges(
+    of node: NodeID, counting looks: inout Int
+  ) throws(DeviceTreeContentError) -> [PhysicalRange] {
     var result: [PhysicalRange] = []
     for register in try registers(of: node) {
-      result.append(try translate(register, of: node))
+      result.append(try translate(register, of: node, counting: &looks))
     }
     return result
   }
 
   private func translate(
-    _ register: Register, of node: NodeID
+    _ register: Register, of node: NodeID, counting looks: inout Int
   ) throws(DeviceTreeContentError) -> PhysicalRange {
     var address = register.address
     var current = node
     while let bus = parent(of: current), let parentBus = parent(of: bus) {
       address = try translate(
-        address, size: register.size, through: bus, under: parentBus, for: node)
+        address, size: register.size, through: bus, under: parentBus, for: node,
+        counting: &looks)
       current = bus
     }
     guard let range = PhysicalRange(start: PhysicalAddress(address), size: register.size) else {
@@ -90,7 +104,8 @@ extension DeviceTree {
   /// Specification v0.4, 2.3.8): an empty `ranges` changes nothing, none at all means that there is
   /// no way through.
   private func translate(
-    _ address: UInt64, size: UInt64, through bus: NodeID, under parentBus: NodeID, for node: NodeID
+    _ address: UInt64, size: UInt64, through bus: NodeID, under parentBus: NodeID,
+    for node: NodeID, counting looks: inout Int
   ) throws(DeviceTreeContentError) -> UInt64 {
     guard let ranges = property("ranges", of: bus) else { throw .notTranslatable(node: node) }
     if ranges.bytes.isEmpty { return address }
@@ -101,6 +116,8 @@ extension DeviceTree {
       throw .malformedProperty("ranges", node: bus)
     }
     for start in stride(from: 0, to: ranges.cellCount, by: entrySize) {
+      looks += 1
+      guard looks <= Self.translationLimit else { throw .tooManyRanges(node: node) }
       guard
         let childStart = ranges.number(at: start, cellCount: counts.address),
         let parentStart = ranges.number(

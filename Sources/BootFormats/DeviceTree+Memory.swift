@@ -25,8 +25,9 @@ extension DeviceTree {
   public func reservedMemory() throws(DeviceTreeContentError) -> [ReservedMemory] {
     guard let parent = child("reserved-memory", of: root) else { return [] }
     var result: [ReservedMemory] = []
+    var looks = 0
     for node in children(of: parent) where isAvailable(node) {
-      for range in try physicalRanges(of: node) {
+      for range in try physicalRanges(of: node, counting: &looks) {
         result.append(
           ReservedMemory(node: node, range: range, isNoMap: hasProperty("no-map", of: node)))
       }

@@ -110,6 +110,59 @@ struct DeviceTreeLookupTests {
     }
   }
 
+  /// A bus of that many `ranges` of a page each, and below it devices of that many registers, all of
+  /// them in the last page.
+  private static func crowded(
+    _ bus: String, ranges: Int, devices: [Int]
+  ) -> (tree: DeviceTree, devices: [DeviceTree.NodeID]) {
+    var tree = DeviceTree()
+    let node = tree.addNode(bus, under: tree.root)
+    tree.setProperty("#address-cells", of: node, to: .init(1 as UInt32))
+    tree.setProperty("#size-cells", of: node, to: .init(1 as UInt32))
+    var list = DeviceTree.PropertyValue(bytes: [])
+    for index in 0..<UInt64(ranges) {
+      list.append(index << 12, cellCount: 1)
+      list.append(0x4000_0000 + index << 12, cellCount: 2)
+      list.append(0x1000, cellCount: 1)
+    }
+    tree.setProperty("ranges", of: node, to: list)
+    var nodes: [DeviceTree.NodeID] = []
+    for (number, count) in devices.enumerated() {
+      let device = tree.addNode("device@\(number)", under: node)
+      var registers = DeviceTree.PropertyValue(bytes: [])
+      for _ in 0..<count {
+        registers.append(UInt64(ranges - 1) << 12, cellCount: 1)
+        registers.append(0x10, cellCount: 1)
+      }
+      tree.setProperty("reg", of: device, to: registers)
+      nodes.append(device)
+    }
+    return (tree, nodes)
+  }
+
+  @Test func `No more ranges are looked at for a node's registers than the limit`() throws {
+    let count = 128
+    try #require(count * count == DeviceTree.translationLimit)
+    let (tree, devices) = Self.crowded("bus", ranges: count, devices: [count, count + 1])
+    let ranges = try tree.physicalRanges(of: devices[0])
+    let place = PhysicalAddress(0x4000_0000 + UInt64(count - 1) << 12)
+    #expect(ranges == Array(repeating: PhysicalRange(place, upTo: place + 0x10), count: count))
+    #expect(throws: DeviceTreeContentError.tooManyRanges(node: devices[1])) {
+      try tree.physicalRanges(of: devices[1])
+    }
+  }
+
+  @Test func `All reserved memory together has one limit`() throws {
+    let few = Self.crowded(
+      "reserved-memory", ranges: 128, devices: Array(repeating: 1, count: 128))
+    #expect(try few.tree.reservedMemory().count == 128)
+    let many = Self.crowded(
+      "reserved-memory", ranges: 128, devices: Array(repeating: 1, count: 129))
+    #expect(throws: DeviceTreeContentError.tooManyRanges(node: many.devices[128])) {
+      try many.tree.reservedMemory()
+    }
+  }
+
   @Test("A reg that is no whole number of entries is malformed, and so are impossible cell counts")
   func malformedRegisters() throws {
     let tree = try BootFormatsTests.tree(
