@@ -12,45 +12,20 @@ extension LoadCommand {
       try LoadPermission.require(byFile: false, slot: .crash, system)
       try CrashRecord.requireNothingStaged(system)
     }
-    let file = try openKernel()
-    let header = try header(of: file.image, file.name)
-    try file.withInitrd { own throws(BatonError) in
-      if invocation.initrds.isEmpty, own.byteCount == 0, JoinedInitrd.needsOne(system) {
-        let none = [UInt8](repeating: 0, count: 4)
-        // Sound: a span of bytes as the bytes that they are.
-        try loadCrashKernel(file, header, initrd: unsafe none.span.bytes)
-      } else if invocation.initrds.isEmpty {
-        try loadCrashKernel(file, header, initrd: own)
-      } else {
-        let joined = try JoinedInitrd.map(
-          first: own, paths: invocation.initrds, for: invocation.audience, system)
-        try joined.withBytes { bytes throws(BatonError) in
-          try loadCrashKernel(
-            file, header, initrd: bytes, initrdHasChanged: { !joined.isUnchanged })
-        }
-      }
+    try withFiles { kernel, header, initrd, initrdHasChanged throws(BatonError) in
+      try loadCrashKernel(kernel, header, initrd: initrd, initrdHasChanged: initrdHasChanged)
     }
   }
 
   private func loadCrashKernel(
     _ file: borrowing KernelFile, _ header: Arm64Image, initrd: RawSpan,
-    initrdHasChanged: () -> Bool = { false }
+    initrdHasChanged: () -> Bool
   ) throws(BatonError) {
-    let commandLine = try LoadCommandLine.resolve(
-      invocation, image: file.commandLine, system: system)
-    let given = try givenTree(file.deviceTree)
-    let machine = try Machine(
-      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
-      console: try console())
-    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
-    let lacking = try Suitability.require(
-      header, path: imagePath, for: .crash, on: machine, system)
+    let prepared = try prepare(file, header, hasInitrd: initrd.byteCount > 0)
+    let (machine, commandLine) = (prepared.machine, prepared.commandLine)
+    var next = prepared.next
     let target = try CrashTarget(machine.memory, system)
-    for warning in file.warnings + machine.warnings + lacking + target.warnings { warn(warning) }
-    warnOfPanic(commandLine ?? tree.bootArguments ?? [])
-    var next = try NextTree(
-      tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
-      hasInitrd: initrd.byteCount > 0, system: system)
+    for warning in prepared.warnings + target.warnings { warn(warning) }
     // The addresses are not known yet, but their size is.
     try next.setCrashKernel(coreHeader: target.region, usable: target.usable)
     let sizes = LoadSizes(

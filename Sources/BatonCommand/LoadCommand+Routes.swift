@@ -217,9 +217,10 @@ extension LoadCommand {
     let lacking = try Suitability.pageSizeWarnings(
       header, path: imagePath, runningOn: Granule(pageSize: system.pageSize),
       otherwise: "it stops without a word", system)
-    for warning in lacking { warn(warning) }
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
-    warnOfPanic(commandLine ?? tree?.bootArguments ?? [])
+    for warning in lacking + panicWarnings(commandLine ?? tree?.bootArguments ?? []) {
+      warn(warning)
+    }
     let choice = RouteChoice(.file, because: reason)
     let warning = reason + ": by kexec_file_load(2) nothing is verified between the kernels"
     if invocation.showsPlan || invocation.isDryRun {

@@ -80,27 +80,10 @@ struct LoadCommand<System: LinuxSystem> {
 
   /// - Parameter avoidingCrashRegion: why it is not to be used; nil: as the options say.
   private func loadWithStage(avoidingCrashRegion reason: String?) throws(BatonError) {
-    let kernel = try openKernel()
-    let header = try header(of: kernel.image, kernel.name)
-    // No initrd is one of no bytes: a file of none is refused when it is mapped.
-    try kernel.withInitrd { own throws(BatonError) in
-      if invocation.initrds.isEmpty, own.byteCount == 0, JoinedInitrd.needsOne(system) {
-        let none = [UInt8](repeating: 0, count: 4)
-        // Sound: a span of bytes as the bytes that they are.
-        try load(
-          kernel: kernel, header: header, initrd: unsafe none.span.bytes,
-          avoidingCrashRegion: reason)
-      } else if invocation.initrds.isEmpty {
-        try load(kernel: kernel, header: header, initrd: own, avoidingCrashRegion: reason)
-      } else {
-        let joined = try JoinedInitrd.map(
-          first: own, paths: invocation.initrds, for: invocation.audience, system)
-        try joined.withBytes { bytes throws(BatonError) in
-          try load(
-            kernel: kernel, header: header, initrd: bytes, avoidingCrashRegion: reason,
-            initrdHasChanged: { !joined.isUnchanged })
-        }
-      }
+    try withFiles { kernel, header, initrd, initrdHasChanged throws(BatonError) in
+      try load(
+        kernel: kernel, header: header, initrd: initrd, avoidingCrashRegion: reason,
+        initrdHasChanged: initrdHasChanged)
     }
   }
 
@@ -116,22 +99,12 @@ struct LoadCommand<System: LinuxSystem> {
 
   private func load(
     kernel file: borrowing KernelFile, header: Arm64Image, initrd: RawSpan,
-    avoidingCrashRegion reason: String?, initrdHasChanged: () -> Bool = { false }
+    avoidingCrashRegion reason: String?, initrdHasChanged: () -> Bool
   ) throws(BatonError) {
-    let commandLine = try LoadCommandLine.resolve(
-      invocation, image: file.commandLine, system: system)
-    let given = try givenTree(file.deviceTree)
-    let machine = try Machine(
-      system, nextTree: given, haltsOnFailure: invocation.haltsOnFailure,
-      console: try console())
-    guard let tree = given ?? machine.tree else { throw .file(Machine.treePath, .noSuchFile) }
-    let lacking = try Suitability.require(
-      header, path: imagePath, for: .normal, on: machine, system)
-    if reason == nil { for warning in file.warnings + machine.warnings + lacking { warn(warning) } }
-    if reason == nil { warnOfPanic(commandLine ?? tree.bootArguments ?? []) }
-    var next = try NextTree(
-      tree, path: given == nil ? Machine.treePath : givenTreePath, commandLine: commandLine,
-      hasInitrd: initrd.byteCount > 0, system: system)
+    let prepared = try prepare(file, header, hasInitrd: initrd.byteCount > 0)
+    let (machine, commandLine) = (prepared.machine, prepared.commandLine)
+    var next = prepared.next
+    if reason == nil { for warning in prepared.warnings { warn(warning) } }
 
     let stage = try StageImage.embedded()
     let selection: PieceSelection =
