@@ -12,39 +12,9 @@ import Testing
   private static func fit(
     _ kernel: [UInt8], compression: String = "none", _ options: [String] = []
   ) throws -> [UInt8] {
-    try HostTool.fit(
-      """
-      /dts-v1/;
-      / {
-        description = "test";
-        #address-cells = <1>;
-        images {
-          kernel-1 {
-            data = /incbin/("kernel"); type = "kernel"; arch = "arm64"; os = "linux";
-            compression = "\(compression)"; load = <0>; entry = <0>;
-            hash-1 { algo = "sha256"; };
-          };
-          ramdisk-1 {
-            data = /incbin/("initrd"); type = "ramdisk"; arch = "arm64"; os = "linux";
-            compression = "none";
-            hash-1 { algo = "crc32"; };
-          };
-          fdt-1 {
-            data = /incbin/("dtb"); type = "flat_dt"; arch = "arm64"; compression = "none";
-            hash-1 { algo = "sha1"; };
-          };
-        };
-        configurations {
-          default = "full";
-          bare { kernel = "kernel-1"; };
-          full { kernel = "kernel-1"; ramdisk = "ramdisk-1"; fdt = "fdt-1"; };
-        };
-      };
-      """,
-      [
-        "kernel": kernel, "initrd": Array("the FIT image's initrd".utf8),
-        "dtb": try markedTree("fit").serialized(),
-      ], options)
+    try FITSource(compression: compression).image(
+      kernel: kernel, initrd: Array("the FIT image's initrd".utf8),
+      tree: try markedTree("fit").serialized(), options)
   }
 
   /// The machine's tree with something in it to know it by.

@@ -68,31 +68,9 @@ import Testing
   ) throws {
     let linux = try FakeLinux.machine()
     let ramdisk = [UInt8](repeating: 7, count: 3 << 20)
-    linux.files["/boot/Image"] = try HostTool.fit(
-      """
-      /dts-v1/;
-      / {
-        description = "two hashes of what takes time";
-        #address-cells = <1>;
-        images {
-          kernel {
-            data = /incbin/("kernel");
-            type = "kernel"; arch = "arm64"; os = "linux"; compression = "none";
-            load = <0>; entry = <0>;
-          };
-          ramdisk {
-            data = /incbin/("ramdisk");
-            type = "ramdisk"; arch = "arm64"; os = "linux"; compression = "none";
-            hash-1 { algo = "\(algorithm)"; };
-            hash-2 { algo = "\(algorithm)"; };
-          };
-        };
-        configurations {
-          default = "one";
-          one { kernel = "kernel"; ramdisk = "ramdisk"; };
-        };
-      };
-      """, ["kernel": FakeLinux.kernelImage, "ramdisk": ramdisk])
+    linux.files["/boot/Image"] = try FITSource(
+      kernelHashes: [], initrdHashes: [algorithm, algorithm]
+    ).image(kernel: FakeLinux.kernelImage, initrd: ramdisk, tree: FakeLinux.tree().serialized())
     linux.isErrorTerminal = true
     linux.clockStep = 300
     #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success, "\(linux.complaints)")

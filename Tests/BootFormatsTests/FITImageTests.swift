@@ -8,39 +8,14 @@ import Testing
   private static let kernel = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
   private static let initrd = Array("an initrd of odd size.".utf8)
   private static let dtb = Array("a device tree".utf8)
-  private static let files = ["kernel": kernel, "initrd": initrd, "dtb": dtb]
 
-  /// A source with two configurations, of which the second is the default.
-  static func source(hash: String = "sha256", defaults: String = "default = \"full\";") -> String {
-    """
-    /dts-v1/;
-    / {
-      description = "test";
-      #address-cells = <1>;
-      images {
-        kernel-1 {
-          data = /incbin/("kernel"); type = "kernel"; arch = "arm64"; os = "linux";
-          compression = "gzip"; load = <0>; entry = <0>;
-          hash-1 { algo = "\(hash)"; };
-          hash-2 { algo = "crc32"; };
-        };
-        ramdisk-1 {
-          data = /incbin/("initrd"); type = "ramdisk"; arch = "arm64"; os = "linux";
-          compression = "none";
-          hash-1 { algo = "\(hash)"; };
-        };
-        fdt-1 {
-          data = /incbin/("dtb"); type = "flat_dt"; arch = "arm64"; compression = "none";
-          hash-1 { algo = "\(hash)"; };
-        };
-      };
-      configurations {
-        \(defaults)
-        bare { kernel = "kernel-1"; };
-        full { kernel = "kernel-1"; ramdisk = "ramdisk-1"; fdt = "fdt-1"; };
-      };
-    };
-    """
+  /// With these hashes, the kernel's before a CRC-32.
+  private static func file(
+    hash: String = "sha256", kernel: [UInt8] = kernel, _ options: [String] = []
+  ) throws -> [UInt8] {
+    try FITSource(
+      compression: "gzip", kernelHashes: [hash, "crc32"], initrdHashes: [hash], treeHashes: [hash]
+    ).image(kernel: kernel, initrd: initrd, tree: dtb, options)
   }
 
   private func parse(
@@ -55,7 +30,7 @@ import Testing
   func `The parts of the default configuration are what mkimage was given`(
     options: [String]
   ) throws {
-    let file = try HostTool.fit(Self.source(), Self.files, options)
+    let file = try Self.file(options)
     let image = try parse(file)
     #expect(image.configuration == "full")
     #expect(Array(file[image.kernel.data]) == Self.kernel)
@@ -68,7 +43,7 @@ import Testing
   }
 
   @Test func `A configuration is taken by its name`() throws {
-    let file = try HostTool.fit(Self.source(), Self.files)
+    let file = try Self.file()
     let image = try parse(file, "bare")
     #expect(image.configuration == "bare")
     #expect(image.initrd == nil && image.deviceTree == nil)
@@ -77,7 +52,7 @@ import Testing
 
   @Test(arguments: ["crc32", "md5", "sha1", "sha256", "sha384", "sha512"])
   func `Each of mkimage's hashes is right, and sees each changed byte`(hash: String) throws {
-    let file = try HostTool.fit(Self.source(hash: hash), Self.files)
+    let file = try Self.file(hash: hash)
     let image = try parse(file)
     for part in [image.kernel, try #require(image.initrd), try #require(image.deviceTree)] {
       for place in [part.data.lowerBound, part.data.upperBound - 1] {
@@ -89,7 +64,7 @@ import Testing
   }
 
   @Test func `External data that was cut is missed`() throws {
-    let file = try HostTool.fit(Self.source(), Self.files, ["-E"])
+    let file = try Self.file(["-E"])
     let image = try parse(file)
     let last = try #require(image.deviceTree).data
     // mkimage pads behind the last.
@@ -100,7 +75,7 @@ import Testing
   }
 
   @Test func `Without a default the only configuration is taken, and none of several`() throws {
-    let file = try HostTool.fit(Self.source(), Self.files)
+    let file = try Self.file()
     var tree = try BootFormatsTests.parse(file)
     let configurations = try #require(tree.node(at: "/configurations"))
     tree.removeProperty("default", of: configurations)
@@ -114,7 +89,7 @@ import Testing
   /// Each hash costs as much as the whole image.
   @Test(arguments: [16, 17])
   func `An image has at most 16 hashes`(count: Int) throws {
-    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
+    var tree = try BootFormatsTests.parse(try Self.file())
     let image = try #require(tree.node(at: "/images/kernel-1"))
     let hash = try #require(tree.node(at: "/images/kernel-1/hash-2"))
     let value = try #require(tree.property("value", of: hash))
@@ -185,7 +160,7 @@ import Testing
       error: .unknownHash("fdt-1", algorithm: "crc16-ccitt")),
   ])
   func `Each property that makes no sense is named`(damage: Damage) throws {
-    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
+    var tree = try BootFormatsTests.parse(try Self.file())
     let node = try #require(tree.node(at: damage.path))
     if let value = damage.value {
       tree.setProperty(damage.property, of: node, to: value)
@@ -249,7 +224,7 @@ import Testing
   }
 
   @Test func `A signature is seen`() throws {
-    var tree = try BootFormatsTests.parse(try HostTool.fit(Self.source(), Self.files))
+    var tree = try BootFormatsTests.parse(try Self.file())
     tree.addNode("signature-1", under: try #require(tree.node(at: "/configurations/full")))
     #expect(try parse(tree.serialized()).hasSignatures)
     #expect(try !parse(tree.serialized(), "bare").hasSignatures)
@@ -259,8 +234,8 @@ import Testing
 
   @Test(arguments: [[], ["-E"]])
   func `No truncation and no flipped bit traps or gives other bytes`(options: [String]) throws {
-    let small = ["kernel": Array("kernel".utf8), "initrd": Self.initrd, "dtb": Self.dtb]
-    let file = try HostTool.fit(Self.source(), small, options)
+    let kernel = Array("kernel".utf8)
+    let file = try Self.file(kernel: kernel, options)
     let whole = try parse(file)
     for count in 0..<file.count {
       let cut = Array(file[..<count])
@@ -278,7 +253,8 @@ import Testing
         #expect(part.data.upperBound <= damaged.count)
         // What still has a hash has its bytes.
         if part.hashCount > 0 {
-          #expect(small.values.contains(Array(damaged[part.data])), "byte \(place)")
+          #expect(
+            [kernel, Self.initrd, Self.dtb].contains(Array(damaged[part.data])), "byte \(place)")
         }
       }
     }

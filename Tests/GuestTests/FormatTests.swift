@@ -59,39 +59,6 @@ import Testing
       ], result: "unified")
   }
 
-  private func fit(
-    _ kernel: [UInt8], compression: String, initrd: [UInt8], tree: [UInt8]
-  ) throws -> [UInt8] {
-    try HostTool.fit(
-      """
-      /dts-v1/;
-      / {
-        description = "a chain's";
-        #address-cells = <1>;
-        images {
-          kernel-1 {
-            data = /incbin/("kernel"); type = "kernel"; arch = "arm64"; os = "linux";
-            compression = "\(compression)"; load = <0>; entry = <0>;
-            hash-1 { algo = "sha256"; };
-          };
-          ramdisk-1 {
-            data = /incbin/("initrd"); type = "ramdisk"; arch = "arm64"; os = "linux";
-            compression = "none";
-            hash-1 { algo = "crc32"; };
-          };
-          fdt-1 {
-            data = /incbin/("tree"); type = "flat_dt"; arch = "arm64"; compression = "none";
-            hash-1 { algo = "sha1"; };
-          };
-        };
-        configurations {
-          default = "whole";
-          whole { kernel = "kernel-1"; ramdisk = "ramdisk-1"; fdt = "fdt-1"; };
-        };
-      };
-      """, ["kernel": kernel, "initrd": initrd, "tree": tree], ["-E"])
-  }
-
   /// In `make test`: the two that hold others, an initrd behind their own, and none of its own.
   @Test func aUKIOfAZbootAndACompressedFITImageBringWhatTheyHold() async throws {
     var chain = try FormatChain(debian: "6.1", in: workspace)
@@ -124,9 +91,9 @@ import Testing
           files: [
             (
               "fit",
-              try fit(
-                zstd, compression: "zstd", initrd: chain.initrd(marked: "fit", in: workspace),
-                tree: await tree(marked: "fit", of: chain.machine))
+              try FITSource(compression: "zstd").image(
+                kernel: zstd, initrd: chain.initrd(marked: "fit", in: workspace),
+                tree: await tree(marked: "fit", of: chain.machine), ["-E"])
             ), ("more", FormatChain.initrd(of: "more")),
           ]),
         marks: ["fit", "more"], tree: "fit"),

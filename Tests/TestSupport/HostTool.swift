@@ -34,16 +34,6 @@ public enum HostTool {
     return [UInt8](try Data(contentsOf: folder.appending(path: result)))
   }
 
-  /// The FIT image that mkimage(1) makes of a source that includes these files.
-  public static func fit(
-    _ source: String, _ files: [String: [UInt8]], _ options: [String] = []
-  ) throws -> [UInt8] {
-    var files = files
-    files["image.its"] = Array(source.utf8)
-    return try run(
-      ["mkimage"] + options + ["-f", "image.its", "image.itb"], with: files, result: "image.itb")
-  }
-
   /// What a compressing program ("xz -9") makes of `content`.
   public static func compress(_ content: [UInt8], by program: String) throws -> [UInt8] {
     let words = program.split(separator: " ").map { String($0) }
