@@ -84,7 +84,8 @@ public enum Baton {
       if invocation.isDryRun { break }
       switch invocation.afterLoading {
       case .nothing: if invocation.syncs { system.sync() }
-      case .execute: try StartCommand(invocation: invocation, system: system).run()
+      case .execute:
+        try StartCommand(invocation: invocation, system: system, hasLock: true).run()
       case .shutDown: throw .shutdown(system.replaceByShutdown())
       }
     }

@@ -23,7 +23,7 @@ struct LoadCommand<System: LinuxSystem> {
     if !invocation.isDryRun {
       // What holds whatever way the load takes.
       try LoadPermission.require(byFile: true, slot: invocation.slot, system)
-      try LoadLock.take(system)
+      try LoadLock.take(for: invocation, system)
     }
     if invocation.route == .file { return try loadByFile(because: "--via=file") }
     if invocation.route == nil, mayLoadByFile, KernelFlags.isLockedDown(system) {

@@ -4,10 +4,14 @@ import LinuxHost
 struct StartCommand<System: LinuxSystem> {
   let invocation: Invocation
   let system: System
+  /// Whether this process has the lock, from the load that it has done.
+  var hasLock = false
 
   func run() throws(BatonError) {
     guard KernelFlags.isThere(KernelFlags.normalSlot, system) else { throw .noKexec }
     guard system.isRoot else { throw .notRoot }
+    // What is noted is what starts: nobody loads anything in between.
+    if !hasLock { try LoadLock.take(for: invocation, system) }
     var record = LoadRecord.current(system)
     // What another tool has loaded over it is no plan of Baton's that could arrive.
     if record?.describes(.normal, system) == false { record = nil }

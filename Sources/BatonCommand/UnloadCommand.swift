@@ -9,7 +9,7 @@ struct UnloadCommand<System: LinuxSystem> {
   func run() throws(BatonError) {
     // Unloading is a call that the kernel refuses for the same reasons as a load.
     try LoadPermission.require(byFile: true, slot: invocation.slot, system)
-    try LoadLock.take(system)
+    try LoadLock.take(for: invocation, system)
     switch invocation.slot {
     case .normal: try unloadNextKernel()
     case .crash: try unloadCrashKernel()

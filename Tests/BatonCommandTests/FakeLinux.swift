@@ -64,6 +64,10 @@ final class FakeLinux: LinuxSystem {
   /// Called where something is written for people.
   var onWrite: (FakeLinux, String) -> Void = { _, _ in }
   var lockFailure: Errno?
+  /// How often the lock was asked for.
+  private(set) var lockCount = 0
+  /// Called before it sleeps.
+  var onSleep: (FakeLinux) -> Void = { _ in }
   /// Whether its memory shows what the slots hold.
   var showsMemory = false { didSet { if showsMemory { showMemory() } } }
   /// What any call for this slot is refused with, before it has an effect.
@@ -140,6 +144,7 @@ final class FakeLinux: LinuxSystem {
 
   func lock(_ path: String) throws(Errno) {
     try countCall()
+    lockCount += 1
     if let lockFailure { throw lockFailure }
   }
 
@@ -245,6 +250,7 @@ final class FakeLinux: LinuxSystem {
   }
 
   func sleep(milliseconds: UInt64) {
+    onSleep(self)
     slept += milliseconds
     clock += milliseconds
   }

@@ -112,6 +112,51 @@ import Testing
         "another program has been loading a kernel for 5 s; try again\n"))
   }
 
+  @Test(arguments: [
+    ("baton", ["-e"]), ("kexec", ["-e"]), ("kexec", ["-l", "/boot/Image"]),
+    ("kexec", ["-p", "/boot/Image"]), ("kexec", ["-u"]),
+  ])
+  func `A start, and everything in kexec-tools' place, waits for another baton`(
+    name: String, arguments: [String]
+  ) throws {
+    func run(_ linux: FakeLinux) -> Int32 {
+      name == "kexec"
+        ? Baton.runAsKexec(arguments, system: linux)
+        : Baton.run(arguments, system: linux).rawValue
+    }
+    let linux = try FakeLinux.crashMachine()
+    linux.lockFailure = .wouldBlock
+    // What that one loads is there when it has ended.
+    linux.onSleep = {
+      if $0.slept == 500 {
+        $0.lockFailure = nil
+        $0.setLoaded(.normal, true)
+      }
+    }
+    let status = run(linux)
+    // A start that succeeds does not return.
+    #expect(status == (arguments == ["-e"] ? (name == "kexec" ? 255 : 7) : 0))
+    #expect(linux.slept == 750)
+    #expect(!linux.effects.isEmpty)
+    #expect(
+      linux.complaints.hasPrefix(
+        name + ": another baton changes what is loaded; waiting for it\n"))
+
+    let busy = try FakeLinux.crashMachine()
+    busy.lockFailure = .wouldBlock
+    #expect(run(busy) == (name == "kexec" ? 255 : 7))
+    #expect(busy.slept == 30_000)
+    #expect(busy.effects.isEmpty)
+    #expect(busy.complaints.hasSuffix("nothing was changed; try again\n"))
+  }
+
+  @Test func `A load that starts what it has loaded has the lock already`() throws {
+    let linux = try FakeLinux.machine()
+    linux.onReboot = { #expect($0.lockCount == 1) }
+    #expect(Baton.run(["-le", "/boot/Image"], system: linux) == .systemCall)
+    #expect(linux.effects.last == .reboot)
+  }
+
   @Test func `Starting is not hindered by what hinders loading`() throws {
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)

@@ -310,6 +310,7 @@ import Testing
     #expect(Baton.run(["-u"], system: linux) == .systemCall)
     #expect(linux.effects.isEmpty)
     #expect(linux.complaints.contains("another baton"))
+    #expect(linux.slept == 0)
     #expect(Baton.run(Self.load + ["--dry-run"], system: linux) == .success)
     // Without a place for the lock nobody is kept out.
     linux.lockFailure = .readOnlyFileSystem
