@@ -14,7 +14,8 @@ public struct DebianGuest: Sendable {
   public var files: [(name: String, contents: [UInt8])] = []
   /// What bash executes, its output on the console.
   public var commands: String
-  /// What the next kernel's small userland, /lab/initrd, executes.
+  /// What the next kernel's small userland, /lab/initrd, executes. With /lab/debian-initrd the next kernel
+  /// comes up in the same Debian, and executes `commands` once more.
   public var nextCommands = "baton --last"
   public var machine = Machine()
 
@@ -45,13 +46,9 @@ public struct DebianGuest: Sendable {
   /// What mounts the disk, puts the files there, and leaves the rest to systemd.
   private func archive(_ workspace: Workspace) async throws -> [UInt8] {
     let busybox = try workspace.busybox()
-    var image = Initramfs()
-    for directory in ["dev", "proc", "debian"] { image.addDirectory(directory) }
-    image.addFile("bin/busybox", try HostFile.bytes(of: busybox))
-    let modules = try workspace.kernel("6.1").dropLast("vmlinuz".count) + "modules/"
-    for module in Userland.diskModules where HostFile.exists(modules + module + ".ko") {
-      image.addFile("modules/\(module).ko", try HostFile.bytes(of: modules + module + ".ko"))
-    }
+    var image = try root(workspace)
+    // The same without what is put into the Debian: by then that is there.
+    let again = image.bytes
     image.addFile("lab/lab.service", Array(Self.unit.utf8))
     image.addFile("lab/commands", Array(("#!/bin/bash\n" + Self.surroundings + commands).utf8))
     image.addFile(
@@ -60,11 +57,24 @@ public struct DebianGuest: Sendable {
         busybox: busybox,
         files: [("bin/baton", try HostFile.bytes(of: workspace.baton()))], commands: nextCommands,
         ballast: 0))
+    image.addFile("lab/debian-initrd", again)
     for file in files { image.addFile("lab/" + file.name, file.contents) }
+    return image.bytes
+  }
+
+  /// What mounts the disk and goes on there.
+  private func root(_ workspace: Workspace) throws(LabError) -> Initramfs {
+    var image = Initramfs()
+    for directory in ["dev", "proc", "debian"] { image.addDirectory(directory) }
+    image.addFile("bin/busybox", try HostFile.bytes(of: workspace.busybox()))
+    let modules = try workspace.kernel("6.1").dropLast("vmlinuz".count) + "modules/"
+    for module in Userland.diskModules where HostFile.exists(modules + module + ".ko") {
+      image.addFile("modules/\(module).ko", try HostFile.bytes(of: modules + module + ".ko"))
+    }
     let start = initProcess == .systemd ? "/sbin/init" : "/lab/commands"
     image.addFile(
       "init", Array((Self.mounting + "exec busybox switch_root /debian \(start)\n").utf8))
-    return image.bytes
+    return image
   }
 
   private static let mounting = """
@@ -75,11 +85,13 @@ public struct DebianGuest: Sendable {
       [ ! -e /modules/$module.ko ] || busybox insmod /modules/$module.ko
     done
     busybox mount -t ext4 /dev/vda /debian
-    busybox cp -r /lab /debian/lab
-    units=/debian/etc/systemd/system
-    busybox mkdir -p $units/multi-user.target.wants
-    busybox mv /debian/lab/lab.service $units
-    busybox ln -s ../lab.service $units/multi-user.target.wants
+    if [ -e /lab ]; then
+      busybox cp -r /lab /debian/lab
+      units=/debian/etc/systemd/system
+      busybox mkdir -p $units/multi-user.target.wants
+      busybox mv /debian/lab/lab.service $units
+      busybox ln -s ../lab.service $units/multi-user.target.wants
+    fi
 
     """
 
@@ -101,7 +113,7 @@ public struct DebianGuest: Sendable {
   private static let unit = """
     [Unit]
     Description=What the lab wants done
-    After=kexec-load.service kexec.service
+    After=kexec-load.service kexec.service baton-last.service
 
     [Service]
     Type=oneshot

@@ -45,7 +45,10 @@ import Testing
       let text = try String(
         contentsOf: root.appending(path: (prefix ?? "/usr/local") + "/lib/systemd/system/" + unit),
         encoding: .utf8)
-      #expect(text.contains("ExecStart=\(prefix ?? "/usr/local")/sbin/baton "))
+      let program = "\(prefix ?? "/usr/local")/sbin/baton "
+      #expect(text.contains(unit == "baton-load.service" ? "exec " + program : "=" + program))
+      // It is in no other place.
+      #expect(text.matches(of: #/\/[a-z/]*sbin\/baton /#).allSatisfy { $0.output == program })
     }
     #expect(try Self.make(["uninstall"] + variables) == 0)
     // Nothing but what was there before.

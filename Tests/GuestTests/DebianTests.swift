@@ -52,6 +52,9 @@ import Testing
           baton-divert status; say "status $?"
           dpkg -V baton; say "verified $?"
           dpkg -i baton.deb >/dev/null; who "upgraded $?"
+          systemctl enable baton-load.service baton-last.service
+          mkdir -p /var/lib/baton
+          echo '{}' >/var/lib/baton/last.json
           baton-divert off; who "off $?"
           baton-divert off; who "off again $?"
           baton-divert on
@@ -168,6 +171,42 @@ import Testing
     #expect(said.contains("before: 0"), "\(said)")
   }
 
+  /// Without the package in kexec's place. The unit loads while it is stopped, and only on the way to
+  /// kexec.target; what the other says in the kernel that arrived stands in that one's journal.
+  @Test func theUnitsLoadOnTheWayDownAndReportInTheNextJournal() async throws {
+    let run = try await Self.run(
+      DebianGuest(
+        .systemd,
+        commands: """
+          if grep -q lab.by= /proc/cmdline; then
+            say "command line: $(cat /proc/cmdline)"
+            say "reported: $(systemctl show -P Result baton-last.service)"
+            journalctl --sync
+            journalctl -b -o cat -u baton-last.service | sed 's/^/lab: journal: /'
+            poweroff -f
+          fi
+          dpkg -i baton.deb >/dev/null
+          cat >/etc/default/baton <<EOF
+          KERNEL=/boot/vmlinuz-$release
+          INITRD=/lab/debian-initrd
+          OPTIONS="--reuse-cmdline --append='panic=-1 lab.by=units'"
+          EOF
+          systemctl enable baton-load.service baton-last.service
+          systemctl start baton-load.service
+          say "started: $(cat /sys/kernel/kexec_loaded)"
+          systemctl restart baton-load.service
+          say "restarted $?: $(cat /sys/kernel/kexec_loaded)"
+          systemctl start --no-block kexec.target
+
+          """))
+    try Self.expectArrival(run, by: "units")
+    let said = Self.said(run)
+    #expect(said.contains("started: 0") && said.contains("restarted 0: 0"), "\(said)")
+    #expect(said.contains("reported: success"), "\(said)")
+    #expect(said.contains { $0.hasPrefix("journal: arrived: plan 0x") }, "\(said)")
+    #expect(said.contains { $0.hasPrefix("journal:   stage: verify ") }, "\(said)")
+  }
+
   /// Every byte was verified (the line may stand behind what clears the screen), and the next kernel is what was asked for.
   private static func expectArrival(_ run: GuestRun, by caller: String) throws {
     #expect(run.end == .poweredOff, "\(run.lines.suffix(40))")
@@ -178,6 +217,6 @@ import Testing
     let line = try #require(
       run.lines.first { $0.hasPrefix("lab: command line: ") }, "\(run.lines.suffix(40))")
     #expect(line.hasSuffix("lab.by=" + caller))
-    #expect(run.lines.contains { $0.hasPrefix("arrived: plan 0x") })
+    #expect(run.lines.contains { $0.contains("arrived: plan 0x") })
   }
 }
