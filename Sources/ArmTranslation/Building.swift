@@ -8,4 +8,6 @@ public struct Building: Sendable {
   let range: AddressRange
   /// In ascending order of virtual addresses, disjoint, joined wherever they can be.
   var mappings: [Mapping] = []
+  /// Likewise, and disjoint from the mappings.
+  var windows: [Window] = []
 }

@@ -26,6 +26,10 @@ extension Mapping {
   /// The byte after the last one.
   var virtualEnd: VirtualAddress { VirtualAddress(virtualStart.rawValue + physical.size) }
 
+  func overlaps(_ other: Mapping) -> Bool {
+    virtualStart < other.virtualEnd && other.virtualStart < virtualEnd
+  }
+
   /// Whether `other` goes on exactly where this one ends, so that the two are one mapping.
   func isContinued(by other: Mapping) -> Bool {
     kind == other.kind && virtualEnd == other.virtualStart

@@ -11,14 +11,19 @@ struct TableLayout {
     let count: Int
     /// Of the first entry.
     let virtual: VirtualAddress
+    /// Of no meaning in a window.
     let physical: PhysicalAddress
     let kind: MemoryKind
+    /// The window that the entries belong to, which go on where its run before has ended.
+    let window: Int?
   }
 
   let geometry: TranslationGeometry
   /// In ascending order of virtual addresses, disjoint, joined wherever they can be, multiples of
   /// the granule's page.
   let mappings: [Mapping]
+  /// Likewise, but for the joining.
+  let windows: [Window]
 
   /// The number of tables, a page each.
   var tableCount: Int {
@@ -31,7 +36,7 @@ struct TableLayout {
   /// `run` for all entries that map memory, in ascending order and as many at a time as there are; a
   /// table comes before all that lies in it, the root first.
   ///
-  /// Linear in the number of mappings and runs.
+  /// Linear in the number of mappings and runs; how many ranges a window has does not matter.
   @inline(__always)
   func visit(table: (Int, VirtualAddress) -> Void, run: (Run) -> Void) {
     let granule = geometry.granule
@@ -40,23 +45,48 @@ struct TableLayout {
     let entries = UInt64(granule.entriesPerTable)
     let pageShift = UInt64(granule.shift)
     let pagesShift = UInt64(granule.entryShift(atLevel: lastLevel - 1))
-    table(startLevel, mappings.first?.virtualStart ?? VirtualAddress(0))
+    table(
+      startLevel,
+      mappings.first?.virtualStart ?? windows.first?.virtualStart ?? VirtualAddress(0))
     // Leaves come in ascending order, so a table that was left is never entered again: which
     // table each level is in now is all that has to be remembered; of pages, most of all.
     var current = InlineArray<5, UInt64>(repeating: .max)
     var currentPages = UInt64.max
-    for mapping in mappings {
-      var virtual = mapping.virtualStart.rawValue
-      var physical = mapping.physical.start.rawValue
-      var remaining = mapping.physical.size
+    var nextMapping = 0
+    var nextWindow = 0
+    while nextMapping < mappings.count || nextWindow < windows.count {
+      var virtual: UInt64
+      var physical: UInt64 = 0
+      var remaining: UInt64
+      let kind: MemoryKind
+      var window: Int?
+      if nextWindow < windows.count,
+        nextMapping == mappings.count
+          || windows[nextWindow].virtualStart < mappings[nextMapping].virtualStart
+      {
+        virtual = windows[nextWindow].virtualStart.rawValue
+        remaining = windows[nextWindow].size
+        kind = windows[nextWindow].kind
+        window = nextWindow
+        nextWindow += 1
+      } else {
+        let mapping = mappings[nextMapping]
+        virtual = mapping.virtualStart.rawValue
+        physical = mapping.physical.start.rawValue
+        remaining = mapping.physical.size
+        kind = mapping.kind
+        nextMapping += 1
+      }
       while remaining > 0 {
         var leafLevel = lastLevel
         var shift = pageShift
         // Where there is a table of pages already, no block can be.
         if virtual >> pagesShift != currentPages {
-          leafLevel = level(
-            virtual: VirtualAddress(virtual), physical: PhysicalAddress(physical),
-            remaining: remaining)
+          if window == nil {
+            leafLevel = level(
+              virtual: VirtualAddress(virtual), physical: PhysicalAddress(physical),
+              remaining: remaining)
+          }
           shift = UInt64(granule.entryShift(atLevel: leafLevel))
           var level = startLevel
           while level < leafLevel {
@@ -73,7 +103,7 @@ struct TableLayout {
         run(
           Run(
             level: leafLevel, count: Int(count), virtual: VirtualAddress(virtual),
-            physical: PhysicalAddress(physical), kind: mapping.kind))
+            physical: PhysicalAddress(physical), kind: kind, window: window))
         let size = count << shift
         virtual &+= size
         physical &+= size

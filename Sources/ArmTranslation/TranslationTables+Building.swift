@@ -23,6 +23,9 @@ extension TranslationTables where State == Building {
   public mutating func map(_ mapping: Mapping) throws(MappingError) {
     try check(mapping)
     guard !mapping.physical.isEmpty else { return }
+    for window in state.windows where window.overlaps(mapping) {
+      throw .overlap(mapping, with: window.part { $0.overlaps(mapping) })
+    }
     // Most maps are declared in ascending order.
     guard let last = state.mappings.last, mapping.virtualStart < last.virtualEnd else {
       if let last = state.mappings.last, last.isContinued(by: mapping) {
@@ -68,6 +71,44 @@ extension TranslationTables where State == Building {
     for range in set.ranges { try map(Mapping(range, as: kind)) }
   }
 
+  /// Declares `window`. An empty one maps nothing.
+  ///
+  /// - Throws: `MappingError`, of the range that is not acceptable; the tables are then as they were.
+  public mutating func map(_ window: Window) throws(MappingError) {
+    let pageSize = state.granule.pageSize
+    let bits = state.format.bits
+    guard window.alignmentBits & (pageSize - 1) == 0, window.virtualStart.isAligned(to: pageSize)
+    else {
+      throw .unaligned(
+        window.part {
+          ($0.physical.start.rawValue | $0.physical.size) & (pageSize - 1) != 0
+        }, pageSize: pageSize)
+    }
+    guard window.physicalEnd.rawValue <= 1 << UInt64(bits) else {
+      throw .beyondPhysicalAddressSize(
+        window.part { $0.physical.end == window.physicalEnd }, bits: bits)
+    }
+    guard isInRange(window.virtualStart, size: window.size) else {
+      throw .beyondVirtualAddressSize(window.part { _ in false }, bits: bits)
+    }
+    guard window.size > 0 else { return }
+    for mapping in state.mappings where window.overlaps(mapping) {
+      throw .overlap(window.part { $0.overlaps(mapping) }, with: mapping)
+    }
+    var index = 0
+    for other in state.windows {
+      guard window.virtualStart < other.virtualEnd else {
+        index += 1
+        continue
+      }
+      guard window.virtualEnd <= other.virtualStart else {
+        throw .overlap(window.part { other.overlaps($0) }, with: other.part { window.overlaps($0) })
+      }
+      break
+    }
+    state.windows.insert(window, at: index)
+  }
+
   /// The number of pages, of the granule's size, that `seal(in:)` will take: exact, and the same
   /// wherever the tables come to lie.
   public var pageCount: Int { layout.tableCount }
@@ -88,8 +129,7 @@ extension TranslationTables where State == Building {
       throw .beyondPhysicalAddressSize(memory, bits: state.format.bits)
     }
     let layout = layout
-    let words = layout.words(at: memory.start, regime: state.regime)
-    let pages = words.count / granule.entriesPerTable
+    let pages = layout.tableCount
     guard UInt64(pages) <= memory.size / granule.pageSize,
       let used = PhysicalRange(start: memory.start, size: UInt64(pages) * granule.pageSize)
     else {
@@ -98,7 +138,7 @@ extension TranslationTables where State == Building {
     return TranslationTables<Sealed>(
       state: Sealed(
         memory: used,
-        words: words,
+        words: layout.words(at: memory.start, tableCount: pages, regime: state.regime),
         regime: state.regime, range: state.range, geometry: layout.geometry))
   }
 
@@ -108,13 +148,17 @@ extension TranslationTables where State == Building {
       case .lower:
         TranslationGeometry(
           granule: state.granule, format: state.format,
-          end: state.mappings.last?.virtualEnd.rawValue ?? 0)
+          end: max(
+            state.mappings.last?.virtualEnd.rawValue ?? 0,
+            state.windows.last?.virtualEnd.rawValue ?? 0))
       case .upper:
         TranslationGeometry(
           granule: state.granule, format: state.format,
-          start: state.mappings.first?.virtualStart.rawValue ?? .max)
+          start: min(
+            state.mappings.first?.virtualStart.rawValue ?? .max,
+            state.windows.first?.virtualStart.rawValue ?? .max))
       }
-    return TableLayout(geometry: geometry, mappings: state.mappings)
+    return TableLayout(geometry: geometry, mappings: state.mappings, windows: state.windows)
   }
 
   private func check(_ mapping: Mapping) throws(MappingError) {
@@ -124,19 +168,23 @@ extension TranslationTables where State == Building {
       mapping.virtualStart.isAligned(to: pageSize)
     else { throw .unaligned(mapping, pageSize: pageSize) }
     let bits = state.format.bits
-    let limit: UInt64 = 1 << UInt64(bits)
-    guard physical.end.rawValue <= limit else {
+    guard physical.end.rawValue <= 1 << UInt64(bits) else {
       throw .beyondPhysicalAddressSize(mapping, bits: bits)
     }
-    let (virtualEnd, overflow) = mapping.virtualStart.rawValue.addingReportingOverflow(
-      physical.size)
-    let isInside =
-      switch state.range {
-      case .lower: virtualEnd <= limit
-      case .upper: mapping.virtualStart.rawValue >= 0 &- limit
-      }
-    guard !overflow, isInside else {
+    guard isInRange(mapping.virtualStart, size: physical.size) else {
       throw .beyondVirtualAddressSize(mapping, bits: bits)
     }
+  }
+
+  /// Whether the tables' range has `size` bytes from `start` on, their end in 64 bits.
+  private func isInRange(_ start: VirtualAddress, size: UInt64) -> Bool {
+    let limit: UInt64 = 1 << UInt64(state.format.bits)
+    let (end, overflow) = start.rawValue.addingReportingOverflow(size)
+    let isInside =
+      switch state.range {
+      case .lower: end <= limit
+      case .upper: start.rawValue >= 0 &- limit
+      }
+    return !overflow && isInside
   }
 }

@@ -14,20 +14,22 @@ public struct BackupList: Sendable, Hashable {
   ///
   /// - Throws: `.endless` where there are more than `limit` pages: the chain may be a circle.
   public func extents<Memory: PageMemory>(
-    pageSize: UInt64, in memory: Memory, limit: Int, capacity: Int = 0
+    pageSize: UInt64, in memory: Memory, limit: Int
   ) throws(EntryList.Malformed) -> [Extent] {
-    var coalescer = ExtentCoalescer(capacity: capacity)
-    var triple = first?.rawValue ?? 0
-    var left = limit
-    while triple != 0 {
-      guard left > 0 else { throw .endless(limit: limit) }
-      left -= 1
-      coalescer.append(
-        source: memory.word(at: PhysicalAddress(triple)),
-        destination: memory.word(at: PhysicalAddress(triple &+ 8)), size: pageSize)
-      triple = memory.word(at: PhysicalAddress(triple &+ 16))
+    try [Extent](capacity: limit) { extents throws(EntryList.Malformed) in
+      var coalescer = ExtentCoalescer()
+      var triple = first?.rawValue ?? 0
+      var left = limit
+      while triple != 0 {
+        guard left > 0 else { throw .endless(limit: limit) }
+        left -= 1
+        coalescer.append(
+          source: memory.word(at: PhysicalAddress(triple)),
+          destination: memory.word(at: PhysicalAddress(triple &+ 8)), size: pageSize, to: &extents)
+        triple = memory.word(at: PhysicalAddress(triple &+ 16))
+      }
+      coalescer.finish(&extents)
     }
-    return coalescer.finish()
   }
 }
 

@@ -21,12 +21,20 @@ public struct EntryList: Sendable, Hashable {
   ///
   /// - Parameters:
   ///   - pageSize: of the pages that are moved, in bytes.
-  ///   - limit: the most pages that there may be, so that a list in a circle ends.
-  ///   - capacity: how many extents there may be, where that is known.
+  ///   - limit: the most entries that there may be, so that a list in a circle ends, and room for as
+  ///     many extents is enough.
   public func extents<Memory: PageMemory>(
-    pageSize: UInt64, in memory: Memory, limit: Int = .max, capacity: Int = 0
+    pageSize: UInt64, in memory: Memory, limit: Int
   ) throws(Malformed) -> [Extent] {
-    var coalescer = ExtentCoalescer(capacity: capacity)
+    try [Extent](capacity: limit) { extents throws(Malformed) in
+      try coalesce(into: &extents, pageSize: pageSize, in: memory, limit: limit)
+    }
+  }
+
+  private func coalesce<Memory: PageMemory>(
+    into extents: inout OutputSpan<Extent>, pageSize: UInt64, in memory: Memory, limit: Int
+  ) throws(Malformed) {
+    var coalescer = ExtentCoalescer()
     var entry = head
     var next: UInt64 = 0
     var destination: UInt64?
@@ -35,24 +43,26 @@ public struct EntryList: Sendable, Hashable {
       // Sources are nearly all there is.
       if entry.tag == PageEntry.sourceTag || entry.tag == PageEntry.zerosTag {
         guard let target = destination else { throw .noDestination }
-        left -= 1
+        left &-= 1
         guard left >= 0 else { throw .endless(limit: limit) }
         if entry.tag == PageEntry.sourceTag {
-          coalescer.append(source: entry.address, destination: target, size: pageSize)
+          coalescer.append(
+            source: entry.address, destination: target, size: pageSize, to: &extents)
         } else {
-          coalescer.appendZeros(destination: target, size: pageSize)
+          coalescer.appendZeros(destination: target, size: pageSize, to: &extents)
         }
         destination = target &+ pageSize
       } else if entry.tag == PageEntry.destinationTag {
         destination = entry.address
-        left -= 1
+        left &-= 1
         guard left >= 0 else { throw .endless(limit: limit) }
       } else if entry.tag == PageEntry.indirectionTag {
         next = entry.address
-        left -= 1
+        left &-= 1
         guard left >= 0 else { throw .endless(limit: limit) }
       } else if entry.tag == PageEntry.doneTag {
-        return coalescer.finish()
+        coalescer.finish(&extents)
+        return
       } else {
         throw .unknownEntry(entry.rawValue)
       }

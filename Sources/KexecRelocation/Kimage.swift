@@ -133,7 +133,7 @@ public struct Kimage<Allocator: PageAllocator, Memory: PageMemory>: ~Copyable {
   public func extents() -> [Extent] {
     let list = EntryList(head: head)
     do throws(EntryList.Malformed) {
-      return try list.extents(pageSize: pageSize, in: memory, capacity: sourcePages)
+      return try list.extents(pageSize: pageSize, in: memory, limit: listLength)
     } catch {
       preconditionFailure("the list is this image's own")
     }

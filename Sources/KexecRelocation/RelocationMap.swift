@@ -1,4 +1,5 @@
 import ArmTranslation
+import CBatonArm64
 import PhysicalMemory
 
 /// What is mapped where while extents move: one of the five ways to see memory.
@@ -173,55 +174,94 @@ public struct RelocationMap: Sendable {
     var upper = request.emptyUpper
     try request.mapIdentity(of: request.destinations, in: &lower)
 
-    var total: UInt64 = 0
-    var sourceTotal: UInt64 = 0
-    for extent in extents {
-      total += extent.size
-      sourceTotal += extent.source.size
-    }
-    let step = request.largestUsefulBlock(total)
+    let joined = Joined(extents)
+    let step = request.largestUsefulBlock(joined.total)
     let first = extents.first?.destination.start.rawValue ?? 0
     // Sources, a gap, destinations: below the end of the range, which is left free.
-    let room = (sourceTotal + step - 1) / step * step + step
-    let start = request.windowBase(size: room + step + total + step, alignment: step)
-    func mapWindow(_ run: PhysicalRange, endingAt end: UInt64) throws(MappingError) {
-      let mapping = Mapping(run, at: VirtualAddress(end &- run.size), as: .data)
-      if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
-    }
-    var window = ExtentCoalescer()
-    var source = start
-    var target = start &+ room &+ (first & (step - 1))
-    // Destinations lie side by side wherever sources were scattered: blocks, not pages.
-    var run = PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(0))
+    let room = (joined.sourceTotal + step - 1) / step * step + step
+    let start = request.windowBase(size: room + step + joined.total + step, alignment: step)
+    let target = start &+ room &+ (first & (step - 1))
+    let sources = Window(joined.sources, at: VirtualAddress(start), as: .data)
     do throws(MappingError) {
-      // In ascending order, which costs least.
-      for extent in extents where !extent.isZeros {
-        let mapping = Mapping(extent.source, at: VirtualAddress(source), as: .data)
+      if upper == nil { try lower.map(sources) } else { try upper?.map(sources) }
+      var virtual = target
+      for run in joined.destinations {
+        let mapping = Mapping(run, at: VirtualAddress(virtual), as: .data)
         if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
-        source = source &+ extent.size
+        virtual &+= run.size
       }
-      source = start
-      for extent in extents {
-        if run.end == extent.destination.start {
-          run = PhysicalRange(run.start, upTo: extent.destination.end)
-        } else {
-          try mapWindow(run, endingAt: target)
-          run = extent.destination
-        }
-        if extent.isZeros {
-          window.appendZeros(destination: target, size: extent.size)
-        } else {
-          window.append(source: source, destination: target, size: extent.size)
-          source = source &+ extent.size
-        }
-        target = target &+ extent.size
-      }
-      try mapWindow(run, endingAt: target)
     } catch {
       throw .mapping(error)
     }
     return RelocationMap(
-      strategy: .identity, extents: window.finish(), lower: lower, upper: upper)
+      strategy: .identity, extents: joined.extents(sources: start, destinations: target),
+      lower: lower, upper: upper)
+  }
+
+  /// What extents are when their sources lie end to end, and their destinations.
+  private struct Joined {
+    let sources: [PhysicalRange]
+    /// Joined where they lie side by side, as they do wherever sources were scattered: blocks, not
+    /// pages.
+    private(set) var destinations: [PhysicalRange] = []
+    /// In bytes.
+    private(set) var sourceTotal: UInt64 = 0
+    private(set) var total: UInt64 = 0
+    /// By turns moved and made zeros, in bytes; the first is moved, if only nothing.
+    private var turns: [UInt64] = []
+
+    init(_ extents: [Extent]) {
+      var destinations: [PhysicalRange] = []
+      var runStart: UInt64 = 0
+      var runEnd: UInt64 = 0
+      var turns: [UInt64] = []
+      var turn: UInt64 = 0
+      var isZeros = false
+      func endRun() {
+        destinations.append(
+          PhysicalRange(PhysicalAddress(runStart), upTo: PhysicalAddress(runEnd)))
+      }
+      // In one pass, of a few instructions for each.
+      sources = [PhysicalRange](capacity: extents.count) { sources in
+        for extent in extents {
+          if extent.isZeros != isZeros {
+            turns.append(turn)
+            turn = 0
+            isZeros = !isZeros
+          }
+          turn &+= extent.size
+          if !isZeros { sources.append(extent.source) }
+          if runEnd != extent.destinationStart {
+            endRun()
+            runStart = extent.destinationStart
+            runEnd = runStart
+          }
+          runEnd &+= extent.size
+        }
+      }
+      endRun()
+      turns.append(turn)
+      self.destinations = destinations
+      self.turns = turns
+      for (index, size) in turns.enumerated() {
+        total += size
+        if index % 2 == 0 { sourceTotal += size }
+      }
+    }
+
+    /// One extent for each turn.
+    func extents(sources: UInt64, destinations: UInt64) -> [Extent] {
+      var extents: [Extent] = []
+      var source = sources
+      var target = destinations
+      for (index, size) in turns.enumerated() where size > 0 {
+        let isZeros = index % 2 != 0
+        extents.append(Extent(unchecked: isZeros ? BATON_EXTENT_ZEROS : source, target, size))
+        if !isZeros { source &+= size }
+        target &+= size
+      }
+      return extents
+    }
   }
 
   private init(

@@ -208,7 +208,7 @@ public struct RelayLoad: Sendable {
     of list: BackupList, count: Int, _ page: UInt64, _ memory: Memory
   ) -> [Extent] {
     do throws(EntryList.Malformed) {
-      return try list.extents(pageSize: page, in: memory, limit: count, capacity: count)
+      return try list.extents(pageSize: page, in: memory, limit: count)
     } catch {
       preconditionFailure("the list was just built")
     }

@@ -343,8 +343,9 @@ struct EntryListTests {
       try EntryList(head: .destination(PhysicalAddress(0x5000)))
         .extents(
           pageSize: 4096,
-          in: SimulatedPages(PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(8))) { _ in 0 }
-        )
+          in: SimulatedPages(PhysicalRange(PhysicalAddress(0), upTo: PhysicalAddress(8))) { _ in 0
+          },
+          limit: 100)
     }
   }
 
