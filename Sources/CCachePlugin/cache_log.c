@@ -535,7 +535,7 @@ static void kernel_entered(unsigned vcpu, void *userdata) {
     belongs_to_next_kernel(start, guest_word(piece + offsetof(struct baton_piece, size), 4));
   }
   belongs_to_next_kernel(
-    guest_word(block + offsetof(struct baton_handoff_block, entry), 8),
+    guest_word(block + offsetof(struct baton_handoff_block, kernel), 8),
     guest_word(block + offsetof(struct baton_handoff_block, kernel_memory_size), 8));
   for (uint64_t word = 0; word < (ram_size >> line_shift) / 64; word++) {
     uint64_t left = dirty[word] & during[word];

@@ -58,7 +58,9 @@ public struct HandoffBlock: Sendable {
   public var record: PhysicalAddress?
 
   public var redistributors: [RedistributorRegion]
-  /// What the kernel takes from `entry` on, in bytes.
+  /// The kernel's first byte: where `entry` is, unless something comes in between.
+  public var kernelStart: PhysicalAddress
+  /// What the kernel takes from there on, in bytes.
   public var kernelMemorySize: UInt64
   /// How much of that is loaded, in bytes; the stage cleans the rest to the point of coherency.
   public var kernelLoadedSize: UInt64
@@ -75,7 +77,8 @@ public struct HandoffBlock: Sendable {
     el1Layout: Translation?, el2Layout: Translation?, strategy: Strategy = .identity,
     extents: [Extent], pieces: [Piece],
     record: PhysicalAddress? = nil, redistributors: [RedistributorRegion] = [],
-    kernelMemorySize: UInt64 = 0, kernelLoadedSize: UInt64 = 0, kernelPageSize: Granule? = nil,
+    kernelStart: PhysicalAddress? = nil, kernelMemorySize: UInt64 = 0, kernelLoadedSize: UInt64 = 0,
+    kernelPageSize: Granule? = nil,
     processors: [UInt64] = [],
     stacks: PhysicalRange? = nil
   ) {
@@ -92,6 +95,7 @@ public struct HandoffBlock: Sendable {
     self.pieces = pieces
     self.record = record
     self.redistributors = redistributors
+    self.kernelStart = kernelStart ?? entry
     self.kernelMemorySize = kernelMemorySize
     self.kernelLoadedSize = kernelLoadedSize
     self.kernelPageSize = kernelPageSize
@@ -158,6 +162,7 @@ public struct HandoffBlock: Sendable {
     header.processors.count = UInt32(processors.count)
     header.stacks = stacks?.start.rawValue ?? 0
     header.stacks_size = stacks?.size ?? 0
+    header.kernel = kernelStart.rawValue
     header.kernel_memory_size = kernelMemorySize
     header.kernel_loaded_size = kernelLoadedSize
     header.record = record?.rawValue ?? 0

@@ -194,7 +194,7 @@ public struct HandoffBlockView {
     }
     let stage = header.address &- 3 * UInt64(STAGE_SECTION_STRIDE)
     if overlaps(stage, header.tables &+ header.table_size) { return true }
-    if overlaps(header.entry, header.entry &+ header.kernel_memory_size) { return true }
+    if overlaps(header.kernel, header.kernel &+ header.kernel_memory_size) { return true }
     for role in SegmentRole.kernel.rawValue...SegmentRole.deviceTree.rawValue {
       var start = UInt64.max
       var end: UInt64 = 0

@@ -90,7 +90,8 @@ extension RelayLoad {
         el1Layout: isMapped && request.regime != .el2 ? translation : nil,
         el2Layout: isMapped && request.regime == .el2 ? translation : nil,
         strategy: layout.strategy, extents: layout.extents, pieces: pieces, record: request.record,
-        redistributors: request.redistributors, kernelMemorySize: request.entrySize,
+        redistributors: request.redistributors, kernelStart: request.entry,
+        kernelMemorySize: request.entrySize,
         // All of it is written here, zeros where the kernel has no bytes.
         kernelLoadedSize: request.entrySize,
         kernelPageSize: request.entryPageSize)

@@ -56,7 +56,7 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     }
     let header = block.header
     if header.kernel_loaded_size < header.kernel_memory_size {
-      let kernel = header.entry &+ header.destination_offset
+      let kernel = header.kernel &+ header.destination_offset
       baton_clean_to_poc(
         kernel &+ header.kernel_loaded_size, kernel &+ header.kernel_memory_size)
     }

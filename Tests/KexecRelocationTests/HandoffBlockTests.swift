@@ -37,7 +37,8 @@ struct HandoffBlockTests {
           range: PhysicalRange(PhysicalAddress(0x4800_0000), upTo: PhysicalAddress(0x4800_1234)),
           digest: digest)
       ],
-      kernelMemorySize: 0x1D0_0000, kernelLoadedSize: 0x1A0_0123)
+      kernelStart: PhysicalAddress(0x4030_0000), kernelMemorySize: 0x1D0_0000,
+      kernelLoadedSize: 0x1A0_0123)
   }
 
   /// Reads and checks `words` as the stage does.
@@ -72,6 +73,7 @@ struct HandoffBlockTests {
     #expect(header.el1_layout.root == 0)
     #expect(header.el2_layout.mair == 0x4FF && header.el2_layout.upper == 0x7003_1800)
     #expect(header.strategy == UInt32(BATON_STRATEGY_MAPPED))
+    #expect(header.kernel == 0x4030_0000)
     #expect(header.kernel_memory_size == 0x1D0_0000)
     #expect(header.kernel_loaded_size == 0x1A0_0123)
     #expect(header.source_offset == 0xFFFF_0000_0000_0000)
@@ -103,6 +105,23 @@ struct HandoffBlockTests {
     #expect(try view(64, stacks: 0x8_0000).count == 64)
     #expect(throws: HandoffBlockView.Refusal.badProcessors) { try view(65, stacks: 0x10_0000) }
     #expect(throws: HandoffBlockView.Refusal.badProcessors) { try view(3, stacks: 0x5000) }
+  }
+
+  @Test("What the kernel takes is counted from its first byte, wherever the entry is")
+  func kernelPlace() throws {
+    var block = try block()
+    block.entry = PhysicalAddress(0x9000_0000)
+    let words = block.encoded(code: code.span, constants: constants.span, tables: tables.span)
+    try unsafe words.withUnsafeBytes { bytes in
+      // Sound: aligned as an array's words are, and as long as the block.
+      let view = try unsafe HandoffBlockView(
+        at: #require(bytes.baseAddress), address: Self.address)
+      func page(_ start: UInt64) -> PhysicalRange {
+        PhysicalRange(PhysicalAddress(start), upTo: PhysicalAddress(start + 4096))
+      }
+      #expect(view.overlaps(page(0x4030_0000)) && view.overlaps(page(0x41FF_F000)))
+      #expect(!view.overlaps(page(0x4200_0000)) && !view.overlaps(page(0x9000_0000)))
+    }
   }
 
   @Test("Every single bit that flips in the block is found")

@@ -168,6 +168,8 @@ struct baton_handoff_block {
     // How much of kernel_memory_size is loaded. The rest is the next kernel's to clear, but what the
     // old one left of it in the caches has to go: Linux has a stack there before its MMU is on.
     uint64_t kernel_loaded_size;
+    // Its first byte: entry, unless something comes in between.
+    uint64_t kernel;
 };
 
 // Offsets that the checksum and the tests rely on.
