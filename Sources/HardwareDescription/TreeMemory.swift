@@ -11,14 +11,17 @@ public struct TreeMemory: Sendable {
   /// - Throws: `DeviceTreeContentError` where a range cannot be read.
   public init(_ tree: DeviceTree) throws(DeviceTreeContentError) {
     var mappable = try tree.memory()
-    var available = mappable
+    let all = mappable
+    // A tree may have as many as fill it: all at once, which takes time linear in them.
+    var taken = tree.reservations
+    var unmapped: [PhysicalRange] = []
     for reserved in try tree.reservedMemory() {
-      available.subtract(reserved.range)
-      if reserved.isNoMap { mappable.subtract(reserved.range) }
+      taken.append(reserved.range)
+      if reserved.isNoMap { unmapped.append(reserved.range) }
     }
-    for range in tree.reservations { available.subtract(range) }
+    mappable.subtract(PhysicalRangeSet(unmapped))
     self.mappable = mappable
-    self.available = available
+    available = all.subtracting(PhysicalRangeSet(taken))
   }
 }
 

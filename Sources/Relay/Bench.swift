@@ -70,7 +70,6 @@ private func measure(
     arguments: (UInt64(UInt(bitPattern: context)), 0, 0, 0), record: recordPlace)
   let supply = PageSupply(free, pageSize: options.granule.pageSize, layout: layout)
   let load = try RelayLoad(segments, request, from: supply, into: memory)
-  let upperRoot = Processor.upperRoot
   var there = departure
   there.entry = load.stageEntry.rawValue
   unsafe withUnsafeMutablePointer(to: &there) { there in
@@ -83,7 +82,8 @@ private func measure(
     bitPattern: UInt(recordPlace.rawValue)
   ).unsafelyUnwrapped.pointee
   guard record.magic == BATON_RECORD_MAGIC else { fail("bench: the stage left no record") }
-  guard Processor.upperRoot == upperRoot else { fail("bench: the stage left TTBR1 changed") }
+  // What relay found, not what it has while it runs: that is what every departure puts back.
+  guard Processor.upperRoot == departure.ttbr1 else { fail("bench: the stage left TTBR1 changed") }
   return BenchRow(
     size: size >> 20, granule: options.granule, system: system, layout: layout, load: load,
     moveTicks: record.moved &- record.translation_on,

@@ -26,10 +26,17 @@ extension RelayLoad {
         destinations: PhysicalRangeSet, pieces: Int, in room: PhysicalRange
       ) throws(RelayFailure) {
         let base = room.start
-        let blockSize = HandoffBlock.size(
-          extents: extents.count, pieces: pieces, redistributors: request.redistributors.count)
+        // In the contiguous map there are few, whatever there were: as many as turns of moving and of
+        // making zeros.
+        var listed = request.system == .contiguous ? min(extents.count, 256) : extents.count
         var tablePages = Control.likelyTablePages(request, extents: extents.count)
         while true {
+          let blockSize = HandoffBlock.size(
+            extents: listed, pieces: pieces, redistributors: request.redistributors.count)
+          // The stage would refuse it, when nobody is left to be told.
+          guard blockSize <= HandoffBlockView.maximumSize else {
+            throw .tooLarge(bytes: UInt64(blockSize))
+          }
           let region = ControlRegion(
             stage: request.stage, blockSize: blockSize, tablePages: tablePages,
             granule: request.granule)
@@ -40,8 +47,9 @@ extension RelayLoad {
             request, extents: extents, touched: touched, destinations: destinations,
             control: region, at: place)
           let needed = map.map.pageCount
-          guard needed <= tablePages else {
-            tablePages = needed
+          guard needed <= tablePages, map.extents.count <= listed else {
+            tablePages = max(tablePages, needed)
+            listed = max(listed, map.extents.count)
             continue
           }
           let sealed: RelocationMap.Tables?

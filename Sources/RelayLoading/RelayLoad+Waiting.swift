@@ -16,12 +16,16 @@ extension RelayLoad {
     var extentTicks: UInt64
   }
 
-  /// The memory that is read and written while things move, or more than that.
+  /// The memory that is read and written while things move, or more than that: whole pages, which
+  /// all can be mapped.
   static func touched(
-    _ sources: PhysicalRange?, _ destinations: PhysicalRangeSet, in memory: PhysicalRangeSet
+    _ sources: PhysicalRange?, _ destinations: PhysicalRangeSet, in memory: PhysicalRangeSet,
+    _ granule: Granule
   ) -> PhysicalRangeSet {
     var touched = destinations
-    if let sources { touched.formUnion(memory.intersection(sources)) }
+    if let sources {
+      touched.formUnion(memory.alignedInward(to: granule.pageSize).intersection(sources))
+    }
     return touched
   }
 
@@ -31,9 +35,11 @@ extension RelayLoad {
   static func controlOrder(
     pages: Int, _ segments: [LoadSegment], _ request: Request
   ) -> Int {
-    let block = HandoffBlock.size(
-      extents: pages, pieces: PieceCount.of(segments),
-      redistributors: request.redistributors.count)
+    // A larger one is refused.
+    let block = min(
+      HandoffBlock.size(
+        extents: pages, pieces: PieceCount.of(segments),
+        redistributors: request.redistributors.count), Int(HandoffBlockView.maximumSize))
     let tables =
       UInt64(Control.likelyTablePages(request, extents: pages)) * request.granule.pageSize
     // A page of the loader's own, the stage, and the ends of pages.

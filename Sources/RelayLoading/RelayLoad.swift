@@ -118,6 +118,8 @@ public struct RelayLoad: Sendable {
         segment.read(from: 0, size: segment.size, in: memory) {
           memory.write($0, at: segment.start)
         }
+        memory.clear(
+          PhysicalRange(segment.start + segment.size, upTo: segment.destination.end))
         memory.clean(segment.destination)
       }
     }
@@ -234,7 +236,8 @@ public struct RelayLoad: Sendable {
     let start = memory.ticks
     let layout = try Control.Layout(
       request, extents: waiting.extents,
-      touched: Self.touched(waiting.sources, destinations, in: request.mappable),
+      touched: Self.touched(
+        waiting.sources, destinations, in: request.mappable, request.granule),
       destinations: destinations, pieces: pieces.count,
       in: PhysicalRange(room.start + StageImage.baseAlignment, upTo: room.end))
     let built = memory.ticks
