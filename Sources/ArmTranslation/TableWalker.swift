@@ -38,18 +38,8 @@ public struct TableWalker<Memory: TableMemory> {
   public init(
     regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr0: UInt64, memory: Memory
   ) throws(TranslationFault) {
-    // TG0, to one encoding; T0SZ; EPD0; SH0.
-    let granule: UInt64 =
-      switch tcr >> 14 & 0b11 {
-      case 0b00: 12
-      case 0b01: 16
-      case 0b10: 14
-      default: 0
-      }
     try self.init(
-      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr0, isUpper: false, pageShift: granule,
-      size: tcr & 0b11_1111, isDisabled: regime != .el2 && tcr >> 7 & 1 != 0,
-      shareability: tcr >> 12 & 0b11, memory: memory)
+      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr0, isUpper: false, memory: memory)
   }
 
   /// A walker of the upper range, likewise.
@@ -58,27 +48,22 @@ public struct TableWalker<Memory: TableMemory> {
   public init(
     regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr1: UInt64, memory: Memory
   ) throws(TranslationFault) {
-    // TG1, which differs from TG0; T1SZ; EPD1; SH1.
-    let granule: UInt64 =
-      switch tcr >> 30 & 0b11 {
-      case 0b01: 14
-      case 0b10: 12
-      case 0b11: 16
-      default: 0
-      }
     try self.init(
-      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr1, isUpper: true, pageShift: granule,
-      size: tcr >> 16 & 0b11_1111, isDisabled: regime == .el2 || tcr >> 23 & 1 != 0,
-      shareability: tcr >> 28 & 0b11, memory: memory)
+      regime: regime, tcr: tcr, mair: mair, ttbr: ttbr1, isUpper: true, memory: memory)
   }
 
   private init(
     regime: TranslationRegime, tcr: UInt64, mair: UInt64, ttbr: UInt64, isUpper: Bool,
-    pageShift: UInt64, size: UInt64, isDisabled: Bool, shareability: UInt64, memory: Memory
+    memory: Memory
   ) throws(TranslationFault) {
     self.memory = memory
     self.mair = mair
-    self.pageShift = pageShift
+    // TxSZ, EPDx, SHx and TGx of the upper range stand 16 bits above those of the lower.
+    let fields = tcr &>> (isUpper ? 16 : 0)
+    let size = fields & 0b11_1111
+    let isDisabled = regime == .el2 ? isUpper : fields >> 7 & 1 != 0
+    // TG0 and TG1 differ: the page's bits by their value, a byte each.
+    pageShift = (isUpper ? 0x100C_0E00 : 0x000E_100C) &>> ((fields >> 14 & 0b11) * 8) & 0xFF
     let physicalSize: UInt64
     let usesDS: Bool
     switch regime {
@@ -108,12 +93,12 @@ public struct TableWalker<Memory: TableMemory> {
       addressMask = 0x0003_FFFF_FFFF_FFFF & page
       highMask = 0x300  // [51:50] in [9:8]
       highShift = 42
-      self.shareability = UInt8(truncatingIfNeeded: shareability)
+      shareability = UInt8(truncatingIfNeeded: fields >> 12 & 0b11)
     } else {
       addressMask = 0x0000_FFFF_FFFF_FFFF & page
       highMask = outputBits == 52 ? 0xF000 : 0  // 64 KiB pages: [51:48] in [15:12]
       highShift = 36
-      self.shareability = nil
+      shareability = nil
     }
     // With 4 KiB pages a level earlier than with others, and in the large format one more.
     blockLevel = (pageShift == 12 ? 1 : 2) - (usesDS || outputBits == 52 ? 1 : 0)

@@ -48,6 +48,25 @@ package struct CommandOption: Sendable {
     case loadLiveUpdate
     case executeLiveUpdate
     case hotplug
+
+    /// Whether it says how something is loaded, and so makes no sense without.
+    var goesWithLoadOnly: Bool {
+      switch self {
+      case .initrd, .configuration, .deviceTree, .append, .reuseCommandLine, .noChecks, .dryRun,
+        .onFailure, .memoryMinimum, .memoryMaximum, .processors, .console, .via,
+        .replaceCrashKernel, .requireVerified, .serial, .type, .reuseInitrd:
+        true
+      default: false
+      }
+    }
+
+    /// As it is shown, with its dashes; empty where it is not in the table.
+    var spelling: String {
+      for option in CommandOption.all where option.name == self {
+        return "--" + String(option.long[0])
+      }
+      return ""
+    }
   }
 
   package let name: Name

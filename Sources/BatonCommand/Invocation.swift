@@ -108,8 +108,9 @@ extension Invocation {
     let parsed = try ParsedOptions(arguments, as: caller)
     var tasks = TaskOptions()
     var result = Invocation(action: .help, caller: caller)
-    var loadOption: String?
+    var loadOption: CommandOption.Name?
     for (name, value) in zip(parsed.names, parsed.values) {
+      if name.goesWithLoadOnly { loadOption = name }
       switch name {
       case .load, .loadPanic, .force, .execute, .unload, .status, .last, .check:
         tasks.requested.append(name)
@@ -128,77 +129,45 @@ extension Invocation {
         return
       case .debug: result.showsPlan = true
       case .quiet: result.isQuiet = true
-      case .initrd:
-        result.initrds.append(value)
-        loadOption = "--initrd"
-      case .configuration:
-        result.configuration = value
-        loadOption = "--config"
-      case .deviceTree:
-        result.deviceTree = value
-        loadOption = "--dtb"
-      case .append:
-        result.commandLine = value
-        loadOption = "--append"
-      case .reuseCommandLine:
-        result.reusesCommandLine = true
-        loadOption = "--reuse-cmdline"
-      case .noChecks:
-        result.verifiesEverything = false
-        loadOption = "--no-checks"
-      case .dryRun:
-        result.isDryRun = true
-        loadOption = "--dry-run"
+      case .initrd: result.initrds.append(value)
+      case .configuration: result.configuration = value
+      case .deviceTree: result.deviceTree = value
+      case .append: result.commandLine = value
+      case .reuseCommandLine: result.reusesCommandLine = true
+      case .noChecks: result.verifiesEverything = false
+      case .dryRun: result.isDryRun = true
       case .onFailure:
         switch value {
         case "reset": result.haltsOnFailure = false
         case "halt": result.haltsOnFailure = true
         default: throw .badValue(option: "--on-failure", value: value)
         }
-        loadOption = "--on-failure"
-      case .memoryMinimum:
-        result.memoryMinimum = try Self.address(value, of: "--mem-min")
-        loadOption = "--mem-min"
-      case .memoryMaximum:
-        result.memoryMaximum = try Self.address(value, of: "--mem-max")
-        loadOption = "--mem-max"
-      case .processors:
-        result.processorLimit = try Self.count(value, of: "--cpus")
-        loadOption = "--cpus"
+      case .memoryMinimum: result.memoryMinimum = try Self.address(value, of: "--mem-min")
+      case .memoryMaximum: result.memoryMaximum = try Self.address(value, of: "--mem-max")
+      case .processors: result.processorLimit = try Self.count(value, of: "--cpus")
       case .console:
         guard let console = ConsoleSpecification(parsing: value.utf8) else {
           throw .badValue(option: "--console", value: value)
         }
         result.console = console
-        loadOption = "--console"
       case .via:
         result.route = LoadRoute(parsing: value)
         guard result.route != nil || value == "auto" else {
           throw .badValue(option: "--via", value: value)
         }
-        loadOption = "--via"
-      case .replaceCrashKernel:
-        result.replacesCrashKernel = true
-        loadOption = "--replace-crash-kernel"
-      case .requireVerified:
-        result.requiresVerified = true
-        loadOption = "--require-verified"
-      case .serial:
-        result.serial = value
-        loadOption = "--serial"
+      case .replaceCrashKernel: result.replacesCrashKernel = true
+      case .requireVerified: result.requiresVerified = true
+      case .serial: result.serial = value
       case .type:
         guard let type = KernelType(rawValue: value) else {
           throw .badValue(option: "--type", value: value)
         }
         result.type = type
-        loadOption = "--type"
       case .entry:
         guard try Self.address(value, of: "--entry") == 0 else {
           throw .meaningless("--entry", why: "arm64 kernels do not jump back; leave it out")
         }
-      case .reuseInitrd:
-        result.reusesInitrd = true
-        loadOption = "--reuseinitrd"
+      case .reuseInitrd: result.reusesInitrd = true
       case .memorySystemCall: result.systemCall = .memory
       case .fileSystemCall: result.systemCall = .file
       case .automaticSystemCall: result.systemCall = nil
@@ -255,7 +224,7 @@ extension Invocation {
         throw .contradiction("--replace-crash-kernel", "--via=" + route.text)
       }
     } else if caller == .baton, let loadOption {
-      throw .onlyWithLoad(loadOption)
+      throw .onlyWithLoad(loadOption.spelling)
     }
     switch result.action {
     case .status, .check, .last: break
