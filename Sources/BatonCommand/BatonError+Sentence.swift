@@ -82,8 +82,8 @@ extension BatonError {
     case .file(let path, .invalidArgument): path + " is empty or is not a regular file"
     case .file(let path, .noMemory): path + ": there is too little memory for it; stop programs"
     case .file(let path, let error): path + ": " + error.text
-    case .image(let path, let error): path + ": " + error.sentence
-    case .fit(let path, let error): path + ": " + error.sentence
+    case .image(let path, let error): path + ": " + error.sentence + String(error.advice)
+    case .fit(let path, let error): path + ": " + error.sentence + String(error.advice)
     case .unifiedImage(let path, let error): path + ": " + error.sentence
     case .zboot(let path, let error): path + ": " + error.sentence
     case .noConfigurations(let path):
@@ -97,7 +97,7 @@ extension BatonError {
         + (slot == .crash ? "crash" : "next") + " kernel is loaded now; try again"
     case .compressed(let path, let compression, let error):
       path + ": " + error.sentence(compression)
-    case .tree(let path, let error): path + " is no usable device tree: " + error.text
+    case .tree(let path, let error): path + " is no usable device tree: " + error.sentence
     case .memoryMapUnreadable(let error): "/proc/iomem: " + error.text
     case .memoryMap(.addressesHidden):
       "/proc/iomem hides its addresses: run baton as root (CAP_SYS_ADMIN)"
@@ -310,61 +310,6 @@ extension UsageError {
   }
 }
 
-extension ImageError {
-  var sentence: String {
-    switch self {
-    case .tooShort(let size):
-      "with " + String(size) + " bytes the file is too short for a kernel; copy it again"
-    case .notAnImage(let format):
-      "not an arm64 kernel Image but " + String(format.noun) + "; " + String(format.advice)
-    case .bigEndian: "a big-endian kernel; baton starts little-endian ones only"
-    case .imageSizeZero:
-      "the header does not say how much memory the kernel needs (image_size 0, before Linux 3.17)"
-    case .outOfRange: "the header's text_offset and image_size are impossible; the file is damaged"
-    case .longerThanImage(let fileSize, let imageSize):
-      "the file has " + String(fileSize) + " bytes, more than the image_size of "
-        + String(imageSize) + " in its header; the file is damaged or has something appended"
-    case .truncated(let fileSize, let expected):
-      "truncated: " + String(fileSize) + " of at least " + String(expected)
-        + " bytes; copy it again"
-    }
-  }
-}
-
-extension FileFormat {
-  /// What to give instead of a file of this format.
-  fileprivate var advice: StaticString {
-    switch self {
-    case .zImage, .bzImage: "a kernel for another architecture cannot run here: give an arm64 one"
-    case .cpio: "an initramfs goes with --initrd"
-    case .deviceTree: "a device tree goes with --dtb"
-    case .elf: "give arch/arm64/boot/Image, not vmlinux"
-    case .gzip, .zstd, .xz, .lzma: "it is compressed more than once: decompress it first"
-    case .bzip2, .lz4: "decompress it first"
-    default: "give the uncompressed Image"
-    }
-  }
-}
-
-extension DeviceTreeError {
-  var text: String {
-    switch self {
-    case .tooShort(let size): String(size) + " bytes are too short for one"
-    case .badMagic(let magic): "it begins with 0x" + String(magic, radix: 16)
-    case .unsupportedVersion(let version, _): "version " + String(version) + " is not supported"
-    case .badTotalSize(let size, let available):
-      "it says that it has " + String(size) + " bytes, and there are " + String(available)
-    case .tooLarge(let size): String(size) + " bytes are more than the format can hold"
-    case .blockOutOfBounds, .misaligned: "its header is damaged"
-    case .unterminatedReservations(let offset), .reservationWraps(let offset),
-      .truncatedStructure(let offset), .unknownToken(_, let offset), .misplacedToken(_, let offset),
-      .unterminatedName(let offset), .badPropertyName(_, let offset),
-      .propertyOutOfBounds(_, let offset), .tooDeep(let offset):
-      "it is damaged at byte " + String(offset)
-    }
-  }
-}
-
 extension HandoffError {
   var sentence: String {
     switch self {
@@ -383,29 +328,6 @@ extension HandoffError {
     case .tooLarge(let pieces):
       "kernel and initrd are too large to be verified (" + String(pieces)
         + " MiB; the most is about 10,000)"
-    }
-  }
-}
-
-extension PlacementError {
-  var sentence: String {
-    func noRoom(_ what: String, _ size: UInt64) -> String {
-      "no free memory of " + String(size) + " bytes for " + what
-        + " where the boot protocol allows it"
-    }
-    return switch self {
-    case .noRoomForKernel(let size): noRoom("the kernel", size)
-    case .noRoomForInitrd(let size): noRoom("the initrd", size)
-    case .noRoomForDeviceTree(let size): noRoom("the device tree", size)
-    case .noRoomForCoreHeader(let size): noRoom("the crash dump's header", size)
-    case .noRoomForStage(let size): noRoom("baton's stage", size)
-    case .textOffsetNotPageAligned(let offset, let pageSize):
-      "the kernel asks for text_offset 0x" + String(offset, radix: 16)
-        + ", which this kernel's pages of " + String(pageSize) + " bytes do not allow"
-    case .deviceTreeTooLarge(let size):
-      "the device tree has " + String(size) + " bytes; the boot protocol allows 2 MiB"
-    case .noRoomInCrashRegion(let size):
-      "the crashkernel region of " + String(size >> 20) + " MiB takes neither kernel nor initrd"
     }
   }
 }

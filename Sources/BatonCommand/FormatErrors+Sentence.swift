@@ -1,54 +1,34 @@
 import BootFormats
 
 extension FITError {
-  /// What is wrong, behind the file's path.
-  var sentence: String {
-    func ofConfiguration(_ name: String) -> String { "the FIT image's configuration " + name }
-    func ofImage(_ name: String) -> String { "the FIT image's " + name }
-    return switch self {
-    case .tree(let error): "no usable FIT image: " + error.text
-    case .noImages: "a device tree without /images, no FIT image"
-    case .noConfigurations:
-      "a FIT image without configurations: nothing says which of its images belong together"
-    case .noDefault:
-      "a FIT image with several configurations and no default; choose one with --config"
-    case .noSuchConfiguration(let name): "the FIT image has no configuration " + name
-    case .noKernel(let configuration): ofConfiguration(configuration) + " names no kernel"
-    case .severalImages(.deviceTree, let configuration):
-      ofConfiguration(configuration)
-        + " has overlays for its device tree, which baton does not apply; give the tree with --dtb"
-    case .severalImages(_, let configuration):
-      ofConfiguration(configuration) + " names several images for one part"
-    case .noSuchImage(let name, let configuration):
-      ofConfiguration(configuration) + " names " + name + ", which is not in the file"
-    case .wrongType(let name, let role):
-      ofImage(name) + " is not " + String(role.noun) + ", as its configuration says"
-    case .wrongArchitecture(let name, let architecture):
-      ofImage(name) + " is for " + architecture + "; give one for arm64"
-    case .noData(let name): ofImage(name) + " has no data"
-    case .dataOutOfBounds(let name, let end, let fileSize):
-      ofImage(name) + " ends at byte " + String(end) + " of " + String(fileSize)
-        + ": the file is truncated; copy it again"
-    case .malformedProperty(let property, let name):
-      ofImage(name) + " has a " + property + " that is missing or malformed"
-    case .unknownHash(let name, let algorithm):
-      ofImage(name) + " has a hash of the kind " + algorithm
-        + ", which baton cannot check (crc32, md5, sha1, sha256, sha384, sha512)"
-    case .tooManyHashes(let name, let limit):
-      ofImage(name) + " has more than " + String(limit)
-        + " hashes: make the FIT image with fewer"
-    case .hashMismatch(let name, let algorithm):
-      ofImage(name) + " is not what its " + algorithm + " says: the file is damaged; copy it again"
+  /// Which of baton's options helps, where one does.
+  var advice: StaticString {
+    switch self {
+    case .noDefault: "; choose one with --config"
+    case .severalImages(.deviceTree, _): "; give the tree with --dtb"
+    default: ""
     }
   }
 }
 
-extension FITImage.Role {
-  fileprivate var noun: StaticString {
+extension ImageError {
+  /// What to give instead.
+  var advice: StaticString {
+    if case .notAnImage(let format) = self { format.advice } else { "" }
+  }
+}
+
+extension FileFormat {
+  /// What to give instead of a file of this format.
+  fileprivate var advice: StaticString {
     switch self {
-    case .kernel: "a kernel"
-    case .initrd: "a ramdisk"
-    case .deviceTree: "a device tree"
+    case .zImage, .bzImage: "; a kernel for another architecture cannot run here: give an arm64 one"
+    case .cpio: "; an initramfs goes with --initrd"
+    case .deviceTree: "; a device tree goes with --dtb"
+    case .elf: "; give arch/arm64/boot/Image, not vmlinux"
+    case .gzip, .zstd, .xz, .lzma: "; it is compressed more than once: decompress it first"
+    case .bzip2, .lz4: "; decompress it first"
+    default: "; give the uncompressed Image"
     }
   }
 }

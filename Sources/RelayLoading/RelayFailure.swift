@@ -39,7 +39,7 @@ extension RelayFailure {
     case .compressed(let name, let compression):
       "payload: image \(name) is compressed (\(compression)): relay takes it as it is"
     case .image(let error): "payload's kernel: " + error.sentence
-    case .tree: "payload's device tree cannot be read"
+    case .tree(let error): "payload: no usable device tree: " + error.sentence
     case .treeContent: "payload's device tree has reserved memory that makes no sense"
     case .placement(let error): error.sentence
     case .noMemory(let pages): "no memory: \(pages) pages had been taken when there was no other"
@@ -53,35 +53,6 @@ extension RelayFailure {
     case .tooLarge(let bytes): "the control region would take \(bytes) bytes, more than it may"
     case .onlyForBoot: "relay.level=drop goes with relay.boot= only"
     case .granule(let name): "this CPU has no pages of \(name.text)"
-    }
-  }
-}
-
-extension ImageError {
-  var sentence: String {
-    switch self {
-    case .tooShort(let size): "\(size) bytes are no arm64 Image"
-    case .notAnImage(let format): "not an arm64 Image, but \(format.noun)"
-    case .bigEndian: "it is big-endian"
-    case .imageSizeZero: "its header does not say how much memory it needs"
-    case .outOfRange: "its header asks for more memory than there can be"
-    case .longerThanImage: "it is longer than its header says it is in memory"
-    case .truncated(let size, let expected): "\(size) bytes of \(expected) are there"
-    }
-  }
-}
-
-extension PlacementError {
-  var sentence: String {
-    switch self {
-    case .noRoomForKernel(let size): "no room for the kernel's \(size) bytes"
-    case .noRoomForInitrd(let size): "no room for the ramdisk's \(size) bytes"
-    case .noRoomForDeviceTree(let size): "no room for the device tree's \(size) bytes"
-    case .noRoomForCoreHeader(let size): "no room for \(size) bytes of a core header"
-    case .noRoomForStage(let size): "no room for \(size) bytes of control pages"
-    case .noRoomInCrashRegion(let size): "no room in the crash region of \(size) bytes"
-    case .deviceTreeTooLarge(let size): "a device tree of \(size) bytes is larger than 2 MiB"
-    case .textOffsetNotPageAligned: "the kernel's text offset is no multiple of a page"
     }
   }
 }

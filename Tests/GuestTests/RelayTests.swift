@@ -219,22 +219,25 @@ import Testing
   static let refusals: [Refusal] = [
     Refusal(name: "none", sentence: "no payload", hasPayload: false),
     Refusal(
-      name: "zeros", sentence: "it is no FIT image",
+      name: "zeros", sentence: "payload: no usable FIT image: ",
       damage: { $0.replaceSubrange(0..<64, with: repeatElement(0, count: 64)) }),
     Refusal(
-      name: "an Image", sentence: "it is no FIT image", damage: { $0 = Array("MZ".utf8) + $0 }),
+      name: "an Image", sentence: "payload: no usable FIT image: ",
+      damage: { $0 = Array("MZ".utf8) + $0 }),
     Refusal(
-      name: "truncated", sentence: "it is no FIT image", damage: { $0.removeLast($0.count / 2) }),
+      name: "truncated", sentence: "payload: no usable FIT image: ",
+      damage: { $0.removeLast($0.count / 2) }),
     Refusal(
-      name: "a page of it", sentence: "it is no FIT image", damage: { $0 = Array($0[..<4096]) }),
+      name: "a page of it", sentence: "payload: no usable FIT image: ",
+      damage: { $0 = Array($0[..<4096]) }),
     Refusal(
-      name: "a flipped byte in the kernel", sentence: "is not what was hashed (sha256)",
+      name: "a flipped byte in the kernel", sentence: "is not what its sha256 says",
       damage: { $0[$0.count / 2] ^= 1 }),
     Refusal(
       name: "a broken structure", sentence: "payload: ",
       damage: { $0.replaceSubrange(56..<76, with: repeatElement(0xFF, count: 20)) }),
     Refusal(
-      name: "no images", sentence: "it has no /images",
+      name: "no images", sentence: "payload: a device tree without /images",
       damage: { bytes in
         let name = Array("images\0".utf8)
         for start in 0..<4096 where bytes[start..<start + name.count].elementsEqual(name) {
@@ -242,24 +245,24 @@ import Testing
         }
       }),
     Refusal(
-      name: "no kernel", sentence: "has no kernel",
+      name: "no kernel", sentence: "names no kernel",
       source: images(small, "default = \"c\"; c { description = \"c\"; };")),
     Refusal(
-      name: "no such image", sentence: "names an image x that is not there",
+      name: "no such image", sentence: "names x, which is not in the file",
       source: images(small, "default = \"c\"; c { kernel = \"x\"; };")),
     Refusal(
-      name: "no such configuration", sentence: "it has no configuration d",
+      name: "no such configuration", sentence: "the FIT image has no configuration d",
       source: images(small, "default = \"d\"; c { kernel = \"k\"; };")),
     Refusal(
       name: "one byte of kernel", sentence: "payload's kernel: ",
       source: images(small, "default = \"c\"; c { kernel = \"k\"; };")),
     Refusal(
-      name: "a ramdisk as kernel", sentence: "is of another type",
+      name: "a ramdisk as kernel", sentence: "is not a kernel, as its configuration says",
       source: images(
         small.replacingOccurrences(of: "type = \"kernel\"", with: "type = \"ramdisk\""),
         "default = \"c\"; c { kernel = \"k\"; };")),
     Refusal(
-      name: "an x86 kernel", sentence: "not arm64",
+      name: "an x86 kernel", sentence: "give one for arm64",
       source: images(
         small.replacingOccurrences(of: "arm64", with: "x86"),
         "default = \"c\"; c { kernel = \"k\"; };")),
