@@ -59,9 +59,10 @@
 // loads, stores, blocks (of instructions), maintenance, barriers, registers.
 //
 // What it does not see: table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
-// maintenance are translated as the guest's accesses have shown: alike with the MMU off and for
-// code that runs at its own physical address, by one offset in Linux's linear map, and otherwise by
-// the last store to the same page.
+// maintenance in the stage are translated by its own tables, which it maps at their own addresses.
+// Before, they are translated as the guest's accesses have shown: alike with the MMU off and for code
+// that runs at its own physical address, by one offset in Linux's linear map, and otherwise by the
+// last store to the same page.
 #include "../CBatonArm64/include/handoff_block.h"
 #include "../CBatonArm64/include/stage_header.h"
 #include "../CLabPlugin/qemu_plugin_api.h"
@@ -114,6 +115,29 @@ static uint32_t stage_words[STAGE_WORDS];
 static bool cacheable[MAXIMUM_VCPUS][LEVELS];
 
 static struct qemu_plugin_register *general[32], *pstate, *hypervisor_configuration;
+// TTBR0 and TTBR1, TCR; by level.
+static struct qemu_plugin_register *table_bases[LEVELS][2], *translation_controls[LEVELS];
+
+// ---- The guest's state --------------------------------------------------------------------------
+
+static uint64_t read_register(struct qemu_plugin_register *handle) {
+  if (!handle) return 0;
+  GByteArray *bytes = g_byte_array_new();
+  uint64_t value = 0;
+  int size = qemu_plugin_read_register(handle, bytes);
+  memcpy(&value, bytes->data, size > 8 ? 8 : size < 0 ? 0 : (size_t)size);
+  g_byte_array_free(bytes, 1);
+  return value;
+}
+
+static uint64_t guest_word(uint64_t address, size_t size) {
+  GByteArray *bytes = g_byte_array_new();
+  uint64_t value = 0;
+  if (qemu_plugin_read_memory_vaddr(address, bytes, size) && bytes->len >= size)
+    memcpy(&value, bytes->data, size);
+  g_byte_array_free(bytes, 1);
+  return value;
+}
 
 // ---- Lines -------------------------------------------------------------------------------------
 
@@ -181,6 +205,8 @@ typedef struct {
   unsigned unsynchronized;
   bool in_stage, translation_on;
   uint64_t last_isb;
+  // The page that was translated last, and where it lies; 0: none.
+  uint64_t last_virtual, last_physical;
 } cpu_t;
 
 static cpu_t cpus[MAXIMUM_VCPUS];
@@ -243,9 +269,49 @@ static void remember(uint64_t address, uint64_t physical) {
   }
 }
 
+// What the tables of `level` make of an address, stage 1, with 48 bits of it at the most (Arm ARM D8.2,
+// "Translation process"); 0 where they map nothing.
+static uint64_t walked(unsigned level, uint64_t address) {
+  static const unsigned char lower_granules[] = {12, 16, 14, 0}, upper_granules[] = {0, 14, 12, 16};
+  uint64_t control = read_register(translation_controls[level]);
+  // EL1&0 and, with HCR_EL2.E2H, EL2&0.
+  bool has_upper = level == 1 || read_register(hypervisor_configuration) >> 34 & 1;
+  bool upper = has_upper && address >> 63;
+  unsigned size = (upper ? control >> 16 : control) & 0x3f;
+  unsigned granule = upper ? upper_granules[control >> 30 & 3] : lower_granules[control >> 14 & 3];
+  bool large = control >> (has_upper ? 59 : 32) & 1;  // DS: descriptors of another format
+  if (!granule || large || size < 16 || size > 39) return 0;
+  unsigned bits = 64 - size;
+  uint64_t input = address & ((1ull << bits) - 1);
+  if (address >> bits != (upper ? ~0ull >> bits : 0)) return 0;
+  unsigned per_level = granule - 3, shift = granule;
+  while (shift + per_level < bits) shift += per_level;
+  uint64_t table = read_register(table_bases[level][upper]) & 0x0000fffffffffffe;
+  for (;; shift -= per_level) {
+    uint64_t index = input >> shift & ((1ull << per_level) - 1);
+    uint64_t descriptor = guest_word(table + 8 * index, 8);
+    if (!(descriptor & 1)) return 0;
+    uint64_t output = descriptor & 0x0000ffffffffffff & ~((1ull << granule) - 1);
+    uint64_t offset = (1ull << shift) - 1;
+    if (shift == granule || !(descriptor & 2)) return (output & ~offset) | (input & offset);
+    table = output;
+  }
+}
+
+// The same for a stage's address, whose page mostly is the last one's, too.
+static uint64_t translated_in_stage(unsigned vcpu, unsigned level, uint64_t address) {
+  cpu_t *cpu = &cpus[vcpu];
+  if (!cpu->last_physical || cpu->last_virtual != address >> 12) {
+    cpu->last_virtual = address >> 12;
+    cpu->last_physical = walked(level, address) & ~0xfffull;
+  }
+  return cpu->last_physical ? cpu->last_physical | (address & 0xfff) : 0;
+}
+
 // The physical address, or 0 where nothing is known.
 static uint64_t physical(unsigned vcpu, unsigned level, uint64_t address, uint64_t pc) {
   if (!cacheable[vcpu][level]) return address;
+  if (window == IN_STAGE) return translated_in_stage(vcpu, level, address);
   // Linux relocates from code at its physical address, through its linear map.
   if (is_ram(pc) && !(address >> 63)) return address;
   if (is_linear(address)) return linear_offset ? address + linear_offset : 0;
@@ -342,16 +408,6 @@ typedef struct {
   unsigned source, flag;
   uint64_t pc;
 } place_t;
-
-static uint64_t read_register(struct qemu_plugin_register *handle) {
-  if (!handle) return 0;
-  GByteArray *bytes = g_byte_array_new();
-  uint64_t value = 0;
-  int size = qemu_plugin_read_register(handle, bytes);
-  memcpy(&value, bytes->data, size > 8 ? 8 : size < 0 ? 0 : (size_t)size);
-  g_byte_array_free(bytes, 1);
-  return value;
-}
 
 static void maintain(unsigned vcpu, const place_t *place) {
   cpu_t *cpu = &cpus[vcpu];
@@ -450,6 +506,7 @@ static void translation_switched(cpu_t *cpu, bool on, uint64_t pc) {
     if (cpu->last_isb != pc - 4) violation_of_none(SYNC, pc);
   }
   cpu->translation_on = on;
+  cpu->last_physical = 0;
   cpu->unsynchronized |= WRITTEN_SCTLR;
 }
 
@@ -491,15 +548,6 @@ static void register_written(unsigned vcpu, void *userdata) {
 }
 
 // ---- The window --------------------------------------------------------------------------------
-
-static uint64_t guest_word(uint64_t address, size_t size) {
-  GByteArray *bytes = g_byte_array_new();
-  uint64_t value = 0;
-  if (qemu_plugin_read_memory_vaddr(address, bytes, size) && bytes->len >= size)
-    memcpy(&value, bytes->data, size);
-  g_byte_array_free(bytes, 1);
-  return value;
-}
 
 static uint64_t stage_base;
 
@@ -683,6 +731,17 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
 
 // ---- Loading -----------------------------------------------------------------------------------
 
+static void found_translation_register(const char *name, struct qemu_plugin_register *handle) {
+  unsigned level, number;
+  int end = 0;
+  if (sscanf(name, "TTBR%1u_EL%1u%n", &number, &level, &end) == 2 && !name[end] && number < 2 &&
+      level < LEVELS)
+    table_bases[level][number] = handle;
+  end = 0;
+  if (sscanf(name, "TCR_EL%1u%n", &level, &end) == 1 && !name[end] && level < LEVELS)
+    translation_controls[level] = handle;
+}
+
 static void vcpu_started(qemu_plugin_id_t id, unsigned vcpu) {
   (void)id;
   if (vcpu != 0) return;  // every vCPU has the same registers, under the same handles
@@ -697,6 +756,8 @@ static void vcpu_started(qemu_plugin_id_t id, unsigned vcpu) {
       pstate = all[i].handle;
     } else if (!strcmp(all[i].name, "HCR_EL2")) {
       hypervisor_configuration = all[i].handle;
+    } else {
+      found_translation_register(all[i].name, all[i].handle);
     }
   }
 }

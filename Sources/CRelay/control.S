@@ -93,18 +93,20 @@ relay_control_exception:
 	adr	x12, relay_control_up_end
 	cmp	x11, x12
 	b.ne	1f
-	ldr	x10, [x9, #RELAY_SLOT_HCRX]
+	// All loads come before VBAR_EL2 is written: behind it, nobody could say whose vectors a fault
+	// finds, until the barrier.
+	ldr	x10, [x9, #RELAY_SLOT_ENTRY]
+	ldr	x12, [x9, #RELAY_SLOT_HCRX]
+	ldr	x13, [x9, #RELAY_SLOT_CPTR]
+	ldr	x14, [x9, #RELAY_SLOT_VBAR]
+	ldr	x15, [x9, #RELAY_SLOT_HCR]
 	mrs	x11, id_aa64mmfr1_el1
 	ubfx	x11, x11, #40, #4
 	cbz	x11, 2f
-	msr	S3_4_C1_C2_2, x10
-2:	ldr	x10, [x9, #RELAY_SLOT_CPTR]
-	msr	cptr_el2, x10
-	ldr	x10, [x9, #RELAY_SLOT_VBAR]
-	msr	vbar_el2, x10
-	ldr	x10, [x9, #RELAY_SLOT_HCR]
-	msr	hcr_el2, x10
-	ldr	x10, [x9, #RELAY_SLOT_ENTRY]
+	msr	S3_4_C1_C2_2, x12
+2:	msr	cptr_el2, x13
+	msr	vbar_el2, x14
+	msr	hcr_el2, x15
 	isb
 	br	x10
 1:	mrs	x11, vbar_el1

@@ -78,8 +78,7 @@ import Testing
     try await expectCleanCaches(RelayRun(.off, .el2))
   }
 
-  @Test(
-    .matrix, arguments: [RelayRun.System.off, .identity, .linear], [RelayRun.Level.el1, .el2, .vhe])
+  @Test(.matrix, arguments: RelayRun.System.allCases, RelayRun.Level.allCases)
   func noRelocationViolatesAnything(
     system: RelayRun.System, level: RelayRun.Level
   ) async throws {
