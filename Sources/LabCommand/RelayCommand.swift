@@ -53,12 +53,15 @@ struct RelayCommand: AsyncParsableCommand {
     var level = RelayRun.Level.el2
     @Option(help: "QEMU's name of the CPU.")
     var cpu: String?
+    @Option(help: "RAM in MiB; an image takes three times its size, and relay 70.")
+    var memory = 2048
     @Flag(help: "Count instructions, exactly, instead of time: a thousand a microsecond.")
     var count = false
 
     func run() async throws {
       var run = RelayRun(.linear, level)
       run.cpu = cpu
+      run.memory = memory
       var machine = try run.machine(in: Workspace())
       machine.commandLine = "relay.bench=\(sizes) relay.level=\(level.rawValue)"
       machine.timeLimit = .seconds(3600)
