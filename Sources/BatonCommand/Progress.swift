@@ -10,7 +10,7 @@ struct Audience: Hashable, Sendable {
 
 /// How far long work is, on a line of its own on a terminal, and silent everywhere else.
 ///
-///     baton: digesting: 212 of 480 MiB, 3 s left
+///     baton: digesting: 296 of 505 MiB, 4 s left
 ///
 /// Work that is quick, as it mostly is, never shows.
 struct Progress<System: LinuxSystem> {
