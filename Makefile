@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The targets follow each other: setup, stage, relay, baton.
 .NOTPARALLEL:
-.PHONY: deb install uninstall manual help setup setup-all setup-matrix setup-testing run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
+.PHONY: deb install uninstall manual help setup setup-all setup-matrix setup-testing file-kernels run bench matrix matrix-cpus test dist stage relay baton checks lab format lint clean
 
 SWIFT := swift
 say = @echo "==> $(1)"
@@ -30,6 +30,9 @@ setup-matrix:
 
 setup-testing:
 	@Scripts/setup --testing
+
+file-kernels: ## Two kernels with kexec_file_load(2) for make matrix, built from Debian's source: minutes
+	@Scripts/setup --file-kernels
 
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own
 	$(call say,handing over)

@@ -31,8 +31,11 @@ struct LoadCommand<System: LinuxSystem> {
     }
     if invocation.slot == .crash {
       do throws(BatonError) { return try loadCrashKernel() } catch {
-        guard case .loadPanic(.noSuchSystemCall, left: _) = error else { throw error }
-        return try loadWithoutStage(after: .load(.noSuchSystemCall))
+        switch error {
+        case .loadPanic(.noSuchSystemCall, left: _):
+          return try loadWithoutStage(after: .load(.noSuchSystemCall))
+        default: return try loadWithoutStage(after: error)
+        }
       }
     }
     if !invocation.isDryRun { try LoadPermission.require(byFile: false, system) }
@@ -55,19 +58,23 @@ struct LoadCommand<System: LinuxSystem> {
 
   private var mayLoadByFile: Bool { invocation.systemCall != .memory }
 
-  /// The last way, where the kernel has no `kexec_load(2)`.
-  private func loadWithoutStage(after error: BatonError) throws(BatonError) {
-    switch error {
+  /// The last way, where the kernel has no `kexec_load(2)`: it shows no crash notes then (CONFIG_KEXEC in
+  /// Linux drivers/base/cpu.c), and needs none shown.
+  private func loadWithoutStage(after original: BatonError) throws(BatonError) {
+    switch original {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall),
-      .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _):
-      guard mayLoadByFile, invocation.stageOption == nil else { throw error }
-    default: throw error
+      .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _), .crashNotes(.absent):
+      guard mayLoadByFile, invocation.stageOption == nil else { throw original }
+    default: throw original
     }
-    do throws(BatonError) {
-      try loadByFile(because: "this kernel was built without kexec_load")
-    } catch {
+    var reason = "this kernel was built without kexec_load"
+    if case .crashNotes = original {
+      reason = "this kernel shows no crash notes, which a load by kexec_load takes"
+    }
+    do throws(BatonError) { try loadByFile(because: reason) } catch {
       switch error {
       case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, left: _):
+        if case .crashNotes = original { throw original }
         throw .load(.noSuchSystemCall)
       default: throw error
       }

@@ -149,6 +149,20 @@ import Testing
     if isLockedDown { #expect(linux.effects.last == .kexecFileUnload(.crash)) }
   }
 
+  /// As such kernels are: the crash notes are shown for `kexec_load(2)` only.
+  @Test func `A crash kernel is loaded so where the kernel shows no crash notes`() throws {
+    let load = ["-p"] + Self.load.dropFirst()
+    for hasFileCall in [true, false] {
+      let linux = try crashMachine(isLockedDown: false)
+      for (path, _) in linux.files where path.contains("crash_notes") { linux.files[path] = nil }
+      linux.kexecLoadFailure = .noSuchSystemCall
+      if !hasFileCall { linux.kexecFileLoadFailure = .noSuchSystemCall }
+      #expect(Baton.run(load, system: linux) == (hasFileCall ? .success : .unsupported))
+      #expect(linux.complaints.contains("CONFIG_CRASH_DUMP") != hasFileCall)
+      #expect(linux.complaints.contains("nothing is verified between the kernels") == hasFileCall)
+    }
+  }
+
   @Test func `A crash kernel that must be verified is not loaded so`() throws {
     let linux = try crashMachine(isLockedDown: true)
     let load = ["-p"] + Self.load.dropFirst()

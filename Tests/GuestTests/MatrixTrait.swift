@@ -1,4 +1,5 @@
 import Foundation
+import Lab
 import Testing
 
 extension Trait where Self == ConditionTrait {
@@ -6,5 +7,13 @@ extension Trait where Self == ConditionTrait {
   static var matrix: Self {
     .enabled(
       if: ProcessInfo.processInfo.environment["BATON_MATRIX"] != nil, "part of make matrix")
+  }
+
+  /// A test that takes the kernels with kexec_file_load(2), which nobody has to have.
+  static var fileKernels: Self {
+    .enabled(
+      if: FileManager.default.fileExists(
+        atPath: Workspace().cache + "/guest/kernels/6.1-file-only/vmlinuz"),
+      "make file-kernels builds the kernels that it takes")
   }
 }
