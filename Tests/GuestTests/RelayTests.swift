@@ -40,19 +40,34 @@ import Testing
   /// relay is an Image like any other.
   @Test(.matrix, arguments: [Machine.Level.el1, .el2])
   func aKernelStartsItByKexec(level: Machine.Level) async throws {
-    let run = try await withPayload { image, workspace in
-      var handoff = try Handoff(debian: "6.1", in: workspace)
-      handoff.machine.level = level
-      handoff.secondKernel = try workspace.relay()
-      handoff.secondInitrd = image
-      handoff.secondArguments = "relay.boot=linear"
-      handoff.machine.timeLimit = .seconds(600)
-      return try await handoff.runUnmeasured(in: workspace)
-    }
+    let run = try await startByKexec("relay.boot=linear", at: level)
     #expect(run.end == .ended, "\(run.lastLines)")
     // By the old kernel's stage to relay, by relay's to the next kernel.
     #expect(run.lines.count { $0.hasPrefix("baton: ") && $0.contains("; starting ") } == 2)
     #expect(run.lines.contains { $0.hasPrefix("relay: linear, 4k, worst: ") })
+  }
+
+  /// Linux leaves TTBR1_EL1 set: every departure puts back what relay has found, not what it has while
+  /// it runs.
+  @Test(.matrix) func aKernelStartsItsBenchByKexec() async throws {
+    let run = try await startByKexec("relay.bench=1", at: .el1)
+    #expect(run.end == .reset)
+    #expect(
+      run.lines.contains { $0.hasPrefix("relay: bench: 24 rows; done") }, "\(run.lastLines)")
+  }
+
+  private func startByKexec(
+    _ arguments: String, at level: Machine.Level
+  ) async throws -> GuestRun {
+    try await withPayload { image, workspace in
+      var handoff = try Handoff(debian: "6.1", in: workspace)
+      handoff.machine.level = level
+      handoff.secondKernel = try workspace.relay()
+      handoff.secondInitrd = image
+      handoff.secondArguments = arguments
+      handoff.machine.timeLimit = .seconds(600)
+      return try await handoff.runUnmeasured(in: workspace)
+    }
   }
 
   /// The stage's work under the model of the caches: from relay's first instruction on, so that what
@@ -184,14 +199,16 @@ import Testing
     }
   }
 
-  /// Twice the image takes twice the instructions, and no more than 60 a page at worst.
+  /// Twice the image takes twice the instructions, and no more than 60 a page at worst; the contiguous
+  /// map, with a descriptor for each page of 4 KiB, no more than 120.
   @Test(.matrix) func extentsAndTablesAreBuiltInLinearTime() async throws {
     let (table, _) = try await bench(RelayRun(.linear, .el2), mebibytes: 120)
     let (half, _) = try await bench(RelayRun(.linear, .el2), mebibytes: 60)
     #expect(table.rows.count == 24 && half.rows.count == 24)
     for (row, half) in zip(table.rows, half.rows) {
       #expect(row.build <= half.build * 1.05, "\(row.name)")
-      if row.name[2] != "contiguous" { #expect(row.build <= 60, "\(row.name)") }
+      let isByThePage = row.name[1] == "4k" && row.name[2] == "contiguous"
+      #expect(row.build <= (isByThePage ? 120 : 60), "\(row.name)")
     }
   }
 
