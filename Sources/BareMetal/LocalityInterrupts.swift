@@ -51,15 +51,16 @@ public struct LocalityInterrupts {
     in reservations: UnsafeMutablePointer<baton_reservations>
   ) throws(Stuck) {
     guard let table else { throw Stuck(frame: frame, reason: .notTold, table: 0) }
-    guard !block.overlaps(table) else {
-      throw Stuck(frame: frame, reason: .overlap, table: table.start.rawValue)
-    }
     let entry = baton_reservation(start: table.start.rawValue, size: table.size)
     // Sound: so many are set, of an array of so many more.
     let count = unsafe Int(reservations.pointee.count)
     let entries = unsafe baton_reservation_entries(reservations)
-    // The redistributors share one property table.
-    for index in 0..<count where unsafe entries[index].start == entry.start { return }
+    // The redistributors share one property table, which is as large to each.
+    for index in 0..<count
+    where unsafe entries[index].start == entry.start && entries[index].size == entry.size { return }
+    guard !block.overlaps(table) else {
+      throw Stuck(frame: frame, reason: .overlap, table: table.start.rawValue)
+    }
     guard count < Int(BATON_MAXIMUM_RESERVATIONS) else {
       throw Stuck(frame: frame, reason: .tooMany, table: entry.start)
     }

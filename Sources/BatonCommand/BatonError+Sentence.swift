@@ -163,7 +163,7 @@ extension BatonError {
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
     case .unloadStaged(let error):
-      "no next kernel is loaded now, but what is staged could not be taken back, and a panic resets: "
+      "what baton -l staged in the crashkernel region could not be taken back, and a panic resets: "
         + "kexec_load: " + error.text + "; try baton -u again"
     case .staging(.dumpKernelLoaded):
       "a dump kernel is loaded in the crashkernel region; --replace-crash-kernel gives it up, "

@@ -140,7 +140,9 @@ extension LoadCommand {
     do throws(Errno) { try system.replace(CrashRecord.path, with: Array(record.utf8)) } catch {
       // It is loaded all the same. What an older load left there would be wrong now.
       CrashRecord.forget(system)
-      warn(CrashRecord.path + ": " + error.text + ": --status will not know of this load")
+      warn(
+        CrashRecord.path + ": " + error.text + ": --status and -u will not know of this load: "
+          + "baton -p -u -f unloads it")
     }
   }
 

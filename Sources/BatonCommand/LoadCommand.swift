@@ -194,7 +194,8 @@ struct LoadCommand<System: LinuxSystem> {
       // one has noted of the crash slot.
       if !LoadRecord.hasStagedImage(system) { LoadRecord.forget(system) }
       warn(
-        LoadRecord.path + ": " + error.text + ": --status and --last will not know of this load")
+        LoadRecord.path + ": " + error.text + ": --status, -u and --last will not know of this "
+          + "load: baton -u -f unloads it")
     }
   }
 

@@ -1,6 +1,6 @@
 import LinuxHost
 
-/// `--exec`: starts what is loaded. Where that fails, the machine is as it was.
+/// `--exec`: starts what is loaded. Where that fails, the machine goes on.
 struct StartCommand<System: LinuxSystem> {
   let invocation: Invocation
   let system: System
@@ -12,10 +12,17 @@ struct StartCommand<System: LinuxSystem> {
     guard system.isRoot else { throw .notRoot }
     // What is noted is what starts: nobody loads anything in between.
     if !hasLock { try LoadLock.take(for: invocation, system) }
+    try requireLoaded(nil)
+    // First, since it may take minutes in which other tools load: the record is written whole by itself.
+    if invocation.syncs { system.sync() }
     var record = LoadRecord.current(system)
     // What another tool has loaded over it is no plan of Baton's that could arrive.
     if record?.describes(.normal, system) == false { record = nil }
     try requireLoaded(record)
+    // The stage would notice, but only reset.
+    if let record, record.isStaged, record.describes(.crash, system) == false {
+      throw .stagedImageGone
+    }
     do throws(Errno) {
       try StartRecord.write(loaded: record, system)
     } catch {
@@ -30,7 +37,6 @@ struct StartCommand<System: LinuxSystem> {
         "baton: starting the loaded kernel"
           + (record?.string("planDigest").map { ", plan " + $0 } ?? "") + "\n")
     } catch {}
-    if invocation.syncs { system.sync() }
     let failure = start(record)
     // It did not start, and nobody is to ask later whether it arrived.
     do throws(Errno) { try system.remove(StartRecord.path) } catch {}
@@ -48,8 +54,6 @@ struct StartCommand<System: LinuxSystem> {
 
   /// Returns only where it fails.
   private func start(_ record: JSONRecord?) -> BatonError {
-    // Writing back may have taken long, and somebody may have unloaded it since.
-    do throws(BatonError) { try requireLoaded(record) } catch { return error }
     let interfaces = invocation.takesInterfacesDown ? takeInterfacesDown() : []
     let failure = restart()
     bringUp(interfaces)
@@ -89,7 +93,7 @@ struct StartCommand<System: LinuxSystem> {
         try system.bringUp(interface)
         warn(
           "network interface " + interface
-            + " was taken down and is up again; routes that led through it may be gone")
+            + " was taken down and is up again; IPv6 addresses and routes of it may be gone")
       } catch {
         warn(
           "network interface " + interface + " was taken down and cannot be brought up again: "

@@ -4,7 +4,8 @@ import LinuxHost
 /// `--status`: what the slots hold, by the records of this boot, and by the kernel, where it shows
 /// what is loaded.
 struct StatusReport {
-  /// Whether the slot that was asked about holds a kernel: what is staged is no crash kernel.
+  /// Whether the slot that was asked about holds a kernel that could start: what is staged is no crash
+  /// kernel.
   private let answer: ExitStatus
   private let isLoaded: Bool
   /// What Baton last loaded into the normal slot.
@@ -30,7 +31,9 @@ struct StatusReport {
     record = LoadRecord.current(system)
     isReplaced = record?.describes(.normal, system).map { !$0 }
     crash = LoadRecord.crashSlot(system)
-    let holdsKernel = slot == .normal ? isLoaded : crash == .dumpKernel
+    // A stage whose kernel is gone from the region is nothing that could start.
+    let isWhole = isReplaced == true || record?.isStaged != true || crash.isBatons
+    let holdsKernel = slot == .normal ? isLoaded && isWhole : crash == .dumpKernel
     answer = holdsKernel ? .success : .negative
     crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
     let believed = crash == .stagedImage ? record : crashRecord

@@ -76,63 +76,61 @@ extension DeviceTree {
   func physicalRanges(
     of node: NodeID, counting looks: inout Int
   ) throws(DeviceTreeContentError) -> [PhysicalRange] {
+    var registers = try registers(of: node)
+    var current = node
+    while !registers.isEmpty, let bus = parent(of: current), let parentBus = parent(of: bus) {
+      try translate(&registers, through: bus, under: parentBus, for: node, counting: &looks)
+      current = bus
+    }
     var result: [PhysicalRange] = []
-    for register in try registers(of: node) {
-      result.append(try translate(register, of: node, counting: &looks))
+    result.reserveCapacity(registers.count)
+    for register in registers {
+      guard
+        let range = PhysicalRange(
+          start: PhysicalAddress(register.address), size: register.size)
+      else { throw .malformedProperty("reg", node: node) }
+      result.append(range)
     }
     return result
   }
 
-  private func translate(
-    _ register: Register, of node: NodeID, counting looks: inout Int
-  ) throws(DeviceTreeContentError) -> PhysicalRange {
-    var address = register.address
-    var current = node
-    while let bus = parent(of: current), let parentBus = parent(of: bus) {
-      address = try translate(
-        address, size: register.size, through: bus, under: parentBus, for: node,
-        counting: &looks)
-      current = bus
-    }
-    guard let range = PhysicalRange(start: PhysicalAddress(address), size: register.size) else {
-      throw .malformedProperty("reg", node: node)
-    }
-    return range
-  }
-
-  /// The address in `parentBus`' space of what lies at `address` in that of `bus` (Devicetree
+  /// From the addresses in the space of `bus` to those in that of `parentBus` (Devicetree
   /// Specification v0.4, 2.3.8): an empty `ranges` changes nothing, none at all means that there is
   /// no way through.
   private func translate(
-    _ address: UInt64, size: UInt64, through bus: NodeID, under parentBus: NodeID,
+    _ registers: inout [Register], through bus: NodeID, under parentBus: NodeID,
     for node: NodeID, counting looks: inout Int
-  ) throws(DeviceTreeContentError) -> UInt64 {
+  ) throws(DeviceTreeContentError) {
     guard let ranges = property("ranges", of: bus) else { throw .notTranslatable(node: node) }
-    if ranges.bytes.isEmpty { return address }
+    if ranges.bytes.isEmpty { return }
     let counts = try cellCounts(of: bus)
     let parentCounts = try cellCounts(of: parentBus)
     let entrySize = counts.address + parentCounts.address + counts.size
     guard ranges.bytes.count % 4 == 0, entrySize > 0, ranges.cellCount % entrySize == 0 else {
       throw .malformedProperty("ranges", node: bus)
     }
-    for start in stride(from: 0, to: ranges.cellCount, by: entrySize) {
-      looks += 1
-      guard looks <= Self.translationLimit else { throw .tooManyRanges(node: node) }
-      guard
-        let childStart = ranges.number(at: start, cellCount: counts.address),
-        let parentStart = ranges.number(
-          at: start + counts.address, cellCount: parentCounts.address),
-        let length = ranges.number(
-          at: start + counts.address + parentCounts.address, cellCount: counts.size)
-      else { throw .notTranslatable(node: node) }
-      guard address >= childStart else { continue }
-      let distance = address - childStart
-      guard distance <= length, size <= length - distance else { continue }
-      let (translated, overflow) = parentStart.addingReportingOverflow(distance)
-      guard !overflow else { throw .malformedProperty("ranges", node: bus) }
-      return translated
+    nextRegister: for index in registers.indices {
+      let register = registers[index]
+      for start in stride(from: 0, to: ranges.cellCount, by: entrySize) {
+        looks += 1
+        guard looks <= Self.translationLimit else { throw .tooManyRanges(node: node) }
+        guard
+          let childStart = ranges.number(at: start, cellCount: counts.address),
+          let parentStart = ranges.number(
+            at: start + counts.address, cellCount: parentCounts.address),
+          let length = ranges.number(
+            at: start + counts.address + parentCounts.address, cellCount: counts.size)
+        else { throw .notTranslatable(node: node) }
+        guard register.address >= childStart else { continue }
+        let distance = register.address - childStart
+        guard distance <= length, register.size <= length - distance else { continue }
+        let (translated, overflow) = parentStart.addingReportingOverflow(distance)
+        guard !overflow else { throw .malformedProperty("ranges", node: bus) }
+        registers[index] = Register(address: translated, size: register.size)
+        continue nextRegister
+      }
+      throw .notTranslatable(node: node)
     }
-    throw .notTranslatable(node: node)
   }
 }
 

@@ -27,9 +27,9 @@ extension DeviceTree {
     var result: [ReservedMemory] = []
     var looks = 0
     for node in children(of: parent) where isAvailable(node) {
+      let isNoMap = hasProperty("no-map", of: node)
       for range in try physicalRanges(of: node, counting: &looks) {
-        result.append(
-          ReservedMemory(node: node, range: range, isNoMap: hasProperty("no-map", of: node)))
+        result.append(ReservedMemory(node: node, range: range, isNoMap: isNoMap))
       }
     }
     return result

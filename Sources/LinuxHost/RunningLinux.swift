@@ -177,9 +177,10 @@ public struct RunningLinux: LinuxSystem {
     // Sound: the list is names with their terminators up to an empty one, and is freed once, here.
     if var name = unsafe list {
       while unsafe name.pointee != 0 {
-        let text = unsafe String(cString: name)
-        names.append(text)
-        unsafe name += text.utf8.count + 1
+        names.append(unsafe String(cString: name))
+        // Not by the text's length: bytes that are no UTF-8 are longer there.
+        while unsafe name.pointee != 0 { unsafe name += 1 }
+        unsafe name += 1
       }
       unsafe linux_free(list)
     }

@@ -109,6 +109,10 @@ import Testing
     #expect(answer["crashKernelLoaded"] as? Bool == true)
     #expect(answer["stagedImageLoaded"] as? Bool == false)
     #expect(words(linux).contains("but a dump kernel was loaded over it"))
+    // Nothing of that could start.
+    #expect(Baton.run(["-S"], system: linux) == .negative)
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(!linux.effects.contains(.reboot))
     // To its own scripts, too.
     #expect(Baton.runAsKexec(["-S"], system: linux) == 1)
     #expect(

@@ -45,10 +45,10 @@ import Testing
         == [.sync, .interfacesDown, .reboot, .interfaceUp("wlan0"), .interfaceUp("eth0")])
     #expect(
       linux.complaints == """
-        baton: warning: network interface wlan0 was taken down and is up again; routes that led \
-        through it may be gone
-        baton: warning: network interface eth0 was taken down and is up again; routes that led \
-        through it may be gone
+        baton: warning: network interface wlan0 was taken down and is up again; IPv6 addresses \
+        and routes of it may be gone
+        baton: warning: network interface eth0 was taken down and is up again; IPv6 addresses \
+        and routes of it may be gone
         baton: the running kernel did not start the loaded one: reboot: Invalid argument
 
         """)

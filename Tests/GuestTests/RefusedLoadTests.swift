@@ -203,7 +203,7 @@ import Testing
     #expect(answers("dummy0 ") == ["0x83"] && answers("dummy1 ") == ["0x82"])
     #expect(
       answers("start said: baton: warning: network interface ") == [
-        "dummy0 was taken down and is up again; routes that led through it may be gone"
+        "dummy0 was taken down and is up again; IPv6 addresses and routes of it may be gone"
       ])
 
     // What was loaded first is what starts, though nobody reads what -e warns of.

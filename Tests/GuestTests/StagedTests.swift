@@ -99,10 +99,15 @@ import Testing
   @Test(arguments: [true, false])
   func aDumpKernelLoadedBehindTheStagesBackIsNoticed(verified: Bool) async throws {
     var handoff = try handoff("6.1", verified: verified)
-    handoff.interlude =
-      "kexec -p /lab/kernel --initrd=/lab/initrd --append=1; echo \"lab: kexec -p $?\""
+    // Where the kernel's memory can be read, -e looks there and refuses.
+    handoff.interlude = """
+      kexec -p /lab/kernel --initrd=/lab/initrd --append=1; echo "lab: kexec -p $?"
+      baton -e; echo "lab: baton -e $?"
+      busybox mount -o bind /dev/null /proc/kcore
+      """
     let run = try await incident(handoff)
     #expect(run.lines.contains("lab: kexec -p 0"), "\(run.lastLines)")
+    #expect(run.lines.contains("lab: baton -e 1"), "\(run.lastLines)")
     #expect(run.end == .reset, "\(run.lastLines)")
     #expect(
       run.lines.contains {
