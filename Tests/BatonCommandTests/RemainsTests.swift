@@ -23,14 +23,6 @@ import Testing
     return linux
   }
 
-  private func status(_ linux: FakeLinux) throws -> [String: Any] {
-    let before = linux.output.utf8.count
-    _ = Baton.run(["-S", "--json"], system: linux)
-    return try #require(
-      try JSONSerialization.jsonObject(with: Data(linux.output.utf8.dropFirst(before)))
-        as? [String: Any])
-  }
-
   /// Runs `command`, during whose first load the file at `path` is written to.
   private func run(
     _ command: [String], changing path: String, _ linux: FakeLinux,
@@ -63,7 +55,7 @@ import Testing
     #expect(Baton.run(Self.load, system: linux) == .success)
     #expect(linux.complaints.contains("No space left"))
     linux.replaceFailures = [:]
-    let answer = try status(linux)
+    let answer = try linux.status()
     #expect(answer["stagedImageLoaded"] as? Bool == true)
     #expect(answer["crashKernelLoaded"] as? Bool == false)
     #expect(Baton.runAsKexec(["-S"], system: linux) == 0)
@@ -82,7 +74,7 @@ import Testing
     #expect(status == .badFile)
     #expect(linux.complaints.contains("stays in the crashkernel region"), "\(linux.complaints)")
     #expect(linux.complaints.hasSuffix("unloaded again: no next kernel is loaded now; try again\n"))
-    let answer = try self.status(linux)
+    let answer = try linux.status()
     #expect(answer["stagedImageLoaded"] as? Bool == true)
     #expect(answer["crashKernelLoaded"] as? Bool == false)
   }
@@ -116,10 +108,10 @@ import Testing
   @Test func `A crash kernel in the place of what another tool took out is one`() throws {
     let linux = try crashMachine()
     #expect(Baton.run(Self.load, system: linux) == .success)
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == true)
     linux.setLoaded(.crash, false)
     #expect(Baton.run(["-p", "/boot/Image"], system: linux) == .success, "\(linux.complaints)")
-    let answer = try status(linux)
+    let answer = try linux.status()
     #expect(answer["crashKernelLoaded"] as? Bool == true)
     #expect(answer["crashKernel"] as? String == "/boot/Image")
     #expect(Baton.runAsKexec(["-S"], system: linux) == 1)

@@ -27,14 +27,6 @@ import Testing
     }
   }
 
-  private func status(_ linux: FakeLinux) throws -> [String: Any] {
-    let before = linux.output.utf8.count
-    _ = Baton.run(["-S", "--json"], system: linux)
-    return try #require(
-      try JSONSerialization.jsonObject(with: Data(linux.output.utf8.dropFirst(before)))
-        as? [String: Any])
-  }
-
   private func words(_ linux: FakeLinux) -> String {
     let before = linux.output.utf8.count
     _ = Baton.run(["-S"], system: linux)
@@ -43,8 +35,8 @@ import Testing
 
   @Test func `What baton loaded is found in the kernel's memory`() throws {
     let linux = try loaded(try .machine())
-    #expect(try status(linux)["replaced"] as? Bool == false)
-    #expect(try status(linux)["loadedByBaton"] as? Bool == true)
+    #expect(try linux.status()["replaced"] as? Bool == false)
+    #expect(try linux.status()["loadedByBaton"] as? Bool == true)
     #expect(!words(linux).contains(Self.unconfirmed))
     #expect(Baton.run(["-u"], system: linux) == .success)
     #expect(linux.effects.last == .kexecLoad(slot: .normal, entry: 0, segments: []))
@@ -59,7 +51,7 @@ import Testing
       \(String(FakeLinux.code + 0x1018, radix: 16)) B kexec_crash_image
 
       """.utf8)
-    #expect(try status(linux)["replaced"] as? Bool == false)
+    #expect(try linux.status()["replaced"] as? Bool == false)
     #expect(linux.loadedImage(in: .crash) != nil)
     #expect(linux.loadedImage(in: .crash) != linux.loadedImage(in: .normal))
   }
@@ -67,7 +59,7 @@ import Testing
   @Test func `What another tool has loaded over it is told, and stays`() throws {
     let linux = try loaded(try .machine())
     try loadByAnotherTool(.normal, linux)
-    let answer = try status(linux)
+    let answer = try linux.status()
     #expect(answer["loaded"] as? Bool == true)
     #expect(answer["loadedByBaton"] as? Bool == false)
     #expect(answer["replaced"] as? Bool == true)
@@ -103,9 +95,9 @@ import Testing
 
   @Test func `A dump kernel that another tool has loaded over what is staged is one`() throws {
     let linux = try loaded(try .reserving())
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == true)
     try loadByAnotherTool(.crash, linux)
-    let answer = try status(linux)
+    let answer = try linux.status()
     #expect(answer["crashKernelLoaded"] as? Bool == true)
     #expect(answer["stagedImageLoaded"] as? Bool == false)
     #expect(words(linux).contains("but a dump kernel was loaded over it"))
@@ -151,7 +143,7 @@ import Testing
     default: linux.fileFailures[lacking] = .notPermitted
     }
     #expect(words(linux).hasSuffix(Self.unconfirmed + "\n"))
-    let answer = try status(linux)
+    let answer = try linux.status()
     #expect(answer["loadedByBaton"] as? Bool == true)
     #expect(answer["replaced"] is NSNull)
     #expect(Baton.run(["-u"], system: linux) == .success)

@@ -212,14 +212,6 @@ import Testing
     #expect(calls(linux)[2].segments.contains { $0.bytes == FakeLinux.kernelImage })
   }
 
-  private func status(_ linux: FakeLinux) throws -> [String: Any] {
-    let before = linux.output.count
-    _ = Baton.run(["-S", "--json"], system: linux)
-    return try #require(
-      try JSONSerialization.jsonObject(with: Data(linux.output.dropFirst(before).utf8))
-        as? [String: Any])
-  }
-
   @Test func `A crash slot that cannot be changed now keeps what it held, known for what it is`()
     throws
   {
@@ -229,7 +221,7 @@ import Testing
     #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .systemCall)
     #expect(linux.complaints.contains("the region holds what it held"), "\(linux.complaints)")
     #expect(!linux.complaints.contains("nothing is loaded now"))
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == true)
 
     let dump = try FakeLinux.reserving()
     dump.setLoaded(.crash, true)
@@ -237,7 +229,7 @@ import Testing
     let replacing = Self.load + ["--via=crashkernel", "--replace-crash-kernel"]
     #expect(Baton.run(replacing, system: dump) == .systemCall)
     #expect(dump.complaints.contains("the region holds what it held"))
-    #expect(try status(dump)["crashKernelLoaded"] as? Bool == true)
+    #expect(try dump.status()["crashKernelLoaded"] as? Bool == true)
   }
 
   @Test func `A guard that stays behind is no dump kernel, whatever was loaded since`() throws {
@@ -246,10 +238,10 @@ import Testing
     linux.slotRefusals[.crash] = .busy
     #expect(Baton.run(Self.load + ["--via=memory"], system: linux) == .success)
     #expect(linux.complaints.contains("stays in the crashkernel region"))
-    #expect(try status(linux)["crashKernelLoaded"] as? Bool == false)
+    #expect(try linux.status()["crashKernelLoaded"] as? Bool == false)
     linux.slotRefusals = [:]
     #expect(Baton.run(["-u"], system: linux) == .success)
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == false)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == false)
     #expect(linux.files["/sys/kernel/kexec_crash_loaded"] == Array("0\n".utf8))
   }
 
@@ -259,7 +251,7 @@ import Testing
     linux.onKexecLoad = { if $0.effects.count == 1 { $0.slotRefusals[.crash] = .busy } }
     #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .noRoom)
     #expect(linux.complaints.contains("baton -u removes it"), "\(linux.complaints)")
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == true)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == true)
   }
 
   @Test func `An unload that the crash slot refuses leaves on record what is left`() throws {
@@ -268,16 +260,16 @@ import Testing
     linux.slotRefusals[.crash] = .busy
     #expect(Baton.run(["-u"], system: linux) == .systemCall)
     #expect(linux.complaints.contains("could not be taken back"), "\(linux.complaints)")
-    let left = try status(linux)
+    let left = try linux.status()
     #expect(left["loaded"] as? Bool == false)
     #expect(left["stagedImageLoaded"] as? Bool == true)
     // Whatever something else loads meanwhile is not what the record describes.
     linux.setLoaded(.normal, true)
-    #expect(try status(linux)["loadedByBaton"] as? Bool == false)
+    #expect(try linux.status()["loadedByBaton"] as? Bool == false)
     linux.setLoaded(.normal, false)
     linux.slotRefusals = [:]
     #expect(Baton.run(["-u"], system: linux) == .success)
-    #expect(try status(linux)["stagedImageLoaded"] as? Bool == false)
+    #expect(try linux.status()["stagedImageLoaded"] as? Bool == false)
     #expect(linux.files[Self.record] == nil)
   }
 
