@@ -30,6 +30,7 @@ public struct LocalityInterrupts {
   public static func disable(
     _ block: HandoffBlockView, into reservations: UnsafeMutablePointer<baton_reservations>
   ) throws(Stuck) {
+    // Sound: the caller's, for as long as the call.
     unsafe reservations.pointee.count = 0
     for index in 0..<block.redistributorCount {
       let region = block.redistributors(index)

@@ -23,6 +23,7 @@ public struct RelocationEngine {
   /// Nobody has taken or done anything yet. What the kernel loads there are zeros; anything else would
   /// be taken for work of CPUs that never were.
   public static func begin() {
+    // Sound: the linker script's memory, and no other CPU runs yet.
     let work = unsafe baton_stage_shared_work()
     unsafe work.pointee.next_run = 0
     unsafe work.pointee.next_piece = 0

@@ -188,6 +188,7 @@ public struct RunningLinux: LinuxSystem {
   }
 
   public func bringUp(_ interface: String) throws(Errno) {
+    // Sound: the text lives for the call.
     let status = unsafe interface.withCString { unsafe linux_interface_up($0) }
     guard status == 0 else { throw Errno(failure: status) }
   }
