@@ -117,14 +117,31 @@ public final class DebugStub {
   /// Lets the guest run until it is about to execute the instruction at `address`, which it
   /// reaches with the MMU off, or with that address mapped to itself.
   public func run(to address: PhysicalAddress) throws(LabError) {
-    let place = String(address.rawValue, radix: 16) + ",4"
-    try command("Z1," + place)
+    _ = try run(toEither: address, or: address)
+  }
+
+  /// As `run(to:)`, until a CPU is at one of two places.
+  ///
+  /// - Returns: the place.
+  public func run(
+    toEither one: PhysicalAddress, or other: PhysicalAddress
+  ) throws(LabError) -> PhysicalAddress {
+    let addresses = one == other ? [one] : [one, other]
+    let places = addresses.map { String($0.rawValue, radix: 16) + ",4" }
+    for place in places { try command("Z1," + place) }
     try go("c")
-    try command("z1," + place)
-    let counter = try programCounter()
-    guard counter == address.rawValue else {
-      throw .debugStub(request: "c", answer: "stopped at 0x" + String(counter, radix: 16))
+    var counter = PhysicalAddress(try programCounter())
+    if !addresses.contains(counter) {
+      // Two CPUs at breakpoints in the same moment make QEMU stop once more when it goes on.
+      try go("c")
+      counter = PhysicalAddress(try programCounter())
     }
+    for place in places { try command("z1," + place) }
+    guard addresses.contains(counter) else {
+      throw .debugStub(
+        request: "c", answer: "stopped at 0x" + String(counter.rawValue, radix: 16))
+    }
+    return counter
   }
 
   /// As `run(to:)`, until a CPU but the first is there.

@@ -78,7 +78,7 @@ import Testing
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
       },
       Plight(name: "a run that is never finished", message: notOff) { stage in
-        // Two runs, of several extents each: the first CPU may be held at one of them.
+        // Two runs, of several extents each.
         try stage.move([UInt64](repeating: 256 << 10, count: 8))
         try stage.runBoth(to: "baton_relocate")
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
@@ -182,25 +182,33 @@ extension StageInMemory {
     try store()
   }
 
-  /// Lets the guest run until both CPUs are about to call `function`, and goes on with the second.
-  /// Either could do all of the work before the other has come up: each stands still meanwhile, in a
-  /// branch to itself, where there is code that no handoff executes.
+  /// Lets the guest run until both CPUs are about to call `function` for the first time, and goes on
+  /// with the second.
+  ///
+  /// Either could do all of the work before the other takes any. So whichever comes first stands
+  /// still, in a branch to itself where there is code that no handoff executes: the boot CPU at its
+  /// call, the second where it enters the stage.
   fileprivate func runBoth(to function: String) throws {
-    let (beginning, call) = (try address(of: "stage_secondary"), try address(of: function))
+    let (entry, call) = (try address(of: "stage_secondary"), try address(of: function))
     let spare = try address(of: "stage_guard_entry")
-    try stub.run(to: beginning)
-    let other = stub.processor
+    let place = try stub.run(toEither: entry, or: call)
+    let early = stub.processor
     try stub.write([0x00, 0x00, 0x00, 0x14], to: spare)
     try stub.setProgramCounter(spare.rawValue)
-    try stub.run(to: call)
-    let first = stub.processor
+    try stub.run(to: place == call ? entry : call)
+    let late = stub.processor
+    guard early != late else { throw Failure("CPU \(early) is at both places") }
+    // The boot CPU has taken a part of the work, and stays; what the second takes is another.
+    let (boot, second) = place == call ? (early, late) : (late, early)
+    try stub.select(boot)
     try stub.setProgramCounter(spare.rawValue)
-    try stub.select(other)
-    try stub.setProgramCounter(beginning.rawValue)
+    try stub.select(second)
+    try stub.setProgramCounter(entry.rawValue)
     try stub.run(to: call)
-    try stub.select(first)
+    guard stub.processor == second else { throw Failure("CPU \(boot) is at \(function)") }
+    try stub.select(boot)
     try stub.setProgramCounter(call.rawValue)
-    try stub.select(other)
+    try stub.select(second)
   }
 
   /// Has the boot CPU enter the stage at EL1, with tables that were loaded for that.
