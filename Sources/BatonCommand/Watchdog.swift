@@ -1,17 +1,33 @@
 import LinuxHost
 
-/// A watchdog timer that is running. It goes on through a handoff: the next kernel has to take it
+/// A watchdog timer that is running. Where it goes on through a handoff the next kernel has to take it
 /// over before its time is up, or the machine resets.
 struct Watchdog {
+  /// What the running kernel does with it when it restarts, by kexec too.
+  enum AtRestart {
+    case goesOn
+    case stops
+    /// The driver says, and shows nobody. Most stop it.
+    case driverDecides
+  }
+
   let name: String
   /// In seconds, where the driver tells.
   let timeLeft: UInt64?
   let timeout: UInt64?
+  let atRestart: AtRestart
 
   /// Those of /sys/class/watchdog that are active (Linux
   /// Documentation/ABI/testing/sysfs-class-watchdog).
   static func running<System: LinuxSystem>(_ system: System) -> [Watchdog] {
     var result: [Watchdog] = []
+    // Linux 5.8 (kernel-parameters.txt); -1 where nobody has set it.
+    let atRestart: AtRestart =
+      switch KernelFlags.line("/sys/module/watchdog/parameters/stop_on_reboot", system) {
+      case "0": .goesOn
+      case "1": .stops
+      default: .driverDecides
+      }
     // The kernel numbers them, and has at most so many (MAX_DOGS).
     for number in 0..<32 {
       let name = "watchdog" + String(number)
@@ -20,20 +36,31 @@ struct Watchdog {
       func seconds(_ file: String) -> UInt64? {
         KernelFlags.line(folder + file, system).flatMap { UInt64($0) }
       }
+      let timeout = seconds("timeout")
+      // QEMU's SBSA watchdog underflows in the second half of its time.
+      let timeLeft = seconds("timeleft").flatMap { $0 > timeout ?? .max ? nil : $0 }
       result.append(
-        Watchdog(name: name, timeLeft: seconds("timeleft"), timeout: seconds("timeout")))
+        Watchdog(name: name, timeLeft: timeLeft, timeout: timeout, atRestart: atRestart))
     }
     return result
   }
 
   var sentence: String {
-    var text = name + " is running and goes on through the handoff"
+    var text = name + " is running"
+    if atRestart == .stops {
+      return text + ", and this kernel stops it at the handoff (watchdog.stop_on_reboot=1)"
+    }
+    if atRestart == .goesOn { text += " and goes on through the handoff" }
     switch (timeLeft, timeout) {
     case (let left?, let timeout?):
       text += ": " + String(left) + " of " + String(timeout) + " s are left"
     case (let left?, nil): text += ": " + String(left) + " s are left"
     case (nil, let timeout?): text += ", with a timeout of " + String(timeout) + " s"
     case (nil, nil): break
+    }
+    if atRestart == .driverDecides {
+      text +=
+        "; its driver may stop it at the handoff: boot with watchdog.stop_on_reboot=0, and it goes on"
     }
     return text
   }

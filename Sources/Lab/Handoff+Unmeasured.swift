@@ -68,8 +68,7 @@ extension Handoff {
       debugger: debugger,
       line: { line, guest in
         switch console.read(line) {
-        // The second userland's last word.
-        case .nothing where !switchesOff && line.hasPrefix(Userland.commandLine):
+        case .nothing where !switchesOff && line == Userland.finished:
           await guest.end()
         case .nothing: break
         case .type where isDebugged: loaded.continuation.yield(guest)

@@ -50,6 +50,10 @@ public struct Handoff: Sendable {
   /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
   public var firstCommands = ""
   public var secondCommands = ""
+  /// Modules of Debian's that both userlands have in /lab/modules, beside those that they take for the disk.
+  public var modules: [String] = []
+  /// What else `baton` is told when it loads.
+  public var loadOptions: [String] = []
   /// What else the second kernel is told.
   public var secondArguments = ""
   /// What the machine is like; the scenario sets what it boots.
@@ -88,10 +92,11 @@ public struct Handoff: Sendable {
     case .baton:
       files.append(("bin/baton", try HostFile.bytes(of: workspace.baton())))
       let via = route.map { "--via=\($0.rawValue) " } ?? ""
-      let policy = machine.board == .raspberryPi3 ? "--on-failure=halt " : ""
+      let policy = machine.board.switchesOff ? "" : "--on-failure=halt "
+      let options = loadOptions.map { $0 + " " }.joined()
       load =
         (preparation.map { $0 + "\n" } ?? "")
-        + "baton \(verified ? "" : "-i ")\(via)\(policy)-d "
+        + "baton \(verified ? "" : "-i ")\(via)\(policy)\(options)-d "
         + (crashes ? "-p " : "-l ") + operands
       execute =
         (interlude.map { $0 + "\n" } ?? "")
@@ -109,7 +114,7 @@ public struct Handoff: Sendable {
       var tools = tool == .baton ? Array(files.prefix(1)) : []
       if crashes { tools += try workspace.makedumpfile() }
       initrd = try await Userland.second(
-        busybox: busybox, files: tools + (try modules(of: secondKernel, diskModules)),
+        busybox: busybox, files: tools + (try modules(of: secondKernel, diskModules + modules)),
         commands: mounting + secondCommands
           + (crashes ? Userland.examination : ""), ballast: ballast)
     }
@@ -127,7 +132,8 @@ public struct Handoff: Sendable {
     }
     files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
-    files += try modules(of: firstKernel, diskModules + (interlude == nil ? [] : ["dummy"]))
+    files += try modules(
+      of: firstKernel, diskModules + modules + (interlude == nil ? [] : ["dummy"]))
     let image = try Userland.first(
       busybox: busybox, files: files, commands: mounting + settling + usingMemory + firstCommands,
       load: load,
@@ -136,6 +142,12 @@ public struct Handoff: Sendable {
     var machine = machine
     machine.kernel = firstKernel
     machine.initrd = directory + "/first.cpio"
+    if machine.board == .sbsaReference {
+      machine.deviceTree = directory + "/tree"
+      try HostFile.write(
+        await SBSAReferenceTree.blob(memory: machine.memory, in: directory),
+        to: directory + "/tree")
+    }
     if let crashKernel { machine.commandLine += " crashkernel=" + crashKernel }
     // Unpacking, and a digest without instructions for it: a second or two for each 10 MB.
     machine.timeLimit += .seconds((ballast + kernelBallast) >> 20)

@@ -5,6 +5,8 @@ import Synchronization
 public enum GuestEnd: Sendable, Equatable {
   /// The guest asked for a reset. The lab's machines then end.
   case reset
+  /// The machine's watchdog reset it.
+  case watchdog
   /// The guest asked to be switched off.
   case poweredOff
   /// The lab's own doing: the person or test that watched had seen enough.
@@ -28,6 +30,7 @@ public struct GuestRun: Sendable {
     switch end {
     case .timeLimit: .guest(what + " (ended at its time limit)", lastLines: lastLines)
     case .reset: .guest(what + " (it reset)", lastLines: lastLines)
+    case .watchdog: .guest(what + " (its watchdog reset it)", lastLines: lastLines)
     case .poweredOff: .guest(what + " (it switched itself off)", lastLines: lastLines)
     case .ended: .guest(what, lastLines: lastLines)
     }
@@ -139,8 +142,13 @@ extension Machine {
       let (lines, reason) = outcome.closureResult
       let events = (try? HostFile.text(of: control + ".out")) ?? ""
       let asked: GuestEnd? =
-        events.contains("\"guest-reset\"")
-        ? .reset : events.contains("\"guest-shutdown\"") ? .poweredOff : nil
+        if events.contains("\"WATCHDOG\"") {
+          .watchdog
+        } else if events.contains("\"guest-reset\"") {
+          .reset
+        } else {
+          events.contains("\"guest-shutdown\"") ? .poweredOff : nil
+        }
       let end: GuestEnd
       switch (asked, reason) {
       // What the guest did explains a debugger's broken connection, not the other way round.

@@ -30,8 +30,8 @@ public struct Machine: Sendable {
     /// Four Cortex-A53 without PSCI, entered at EL2, with 1 GiB; the console is the mini UART, an
     /// 8250 whose registers are words. Nothing below can be chosen but what is booted.
     case raspberryPi3
-    /// Arm's reference server as QEMU has it: RAM at 2^40, entered at EL2, neither PSCI nor a console
-    /// in its tree. CPU and size of memory can be chosen.
+    /// Arm's reference server as QEMU has it: RAM at 2^40, entered at EL2, no PSCI, a watchdog that
+    /// tells its time. CPU and size of memory can be chosen.
     case sbsaReference
 
     /// Whether the machine switches itself off when it is asked to.
@@ -99,6 +99,8 @@ public struct Machine: Sendable {
   public var disk: String?
   /// Whether what the guest writes to the disk is gone with it.
   public var forgetsDisk = false
+  /// The file that the machine's second console writes to, where it is to have one: a PL011, /dev/ttyAMA1.
+  public var secondConsole: String?
   /// Whether the guest's clocks count instructions, one a nanosecond: what it measures is exact then,
   /// and the same every time.
   public var clocksCountInstructions = false
@@ -152,6 +154,7 @@ public struct Machine: Sendable {
       let words = board.consoleArguments + (commandLine.isEmpty ? "" : " " + commandLine)
       result += ["-kernel", kernel, "-append", words]
     }
+    if let secondConsole { result += ["-serial", "file:" + secondConsole] }
     if let disk {
       result += [
         "-drive",
@@ -199,9 +202,9 @@ public struct Machine: Sendable {
     // The first port is the PL011.
     case .raspberryPi3: ["-M", "raspi3b", "-serial", "null"]
     case .sbsaReference:
-      // Its display wants a ROM that only PCs have.
+      // Its display wants a ROM that only PCs have; its tree has one CPU.
       [
-        "-M", "sbsa-ref", "-cpu", cpu ?? level.cpu, "-m", "\(memory)",
+        "-M", "sbsa-ref", "-cpu", cpu ?? level.cpu, "-smp", "1", "-m", "\(memory)",
         "-global", "bochs-display.romfile=",
       ]
     }

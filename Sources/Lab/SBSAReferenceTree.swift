@@ -1,7 +1,7 @@
 import Subprocess
 
-/// The device tree that QEMU's `sbsa-ref` does not hand out: one CPU, its interrupt controller, clock
-/// and console, and memory from 2^40 on (QEMU's docs/system/arm/sbsa.rst; addresses as in its
+/// The device tree that QEMU's `sbsa-ref` does not hand out: one CPU, its interrupt controller, clock,
+/// watchdog and console, and memory from 2^40 on (QEMU's docs/system/arm/sbsa.rst; addresses as in its
 /// hw/arm/sbsa-ref.c).
 enum SBSAReferenceTree {
   private static func source(memory: Int) -> String {
@@ -26,6 +26,10 @@ enum SBSAReferenceTree {
       timer {
         compatible = "arm,armv8-timer";
         interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;
+      };
+      watchdog@50011000 {
+        compatible = "arm,sbsa-gwdt"; reg = <0 0x50011000 0 0x1000>, <0 0x50010000 0 0x1000>;
+        interrupts = <0 16 4>;
       };
       clock: clock { compatible = "fixed-clock"; #clock-cells = <0>; clock-frequency = <24000000>; };
       serial@60000000 {

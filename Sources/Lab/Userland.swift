@@ -13,6 +13,7 @@ enum Userland {
   static let arrived = "lab: arrived "
   static let commandLine = "lab: command line: "
   static let ballast = "lab: ballast: "
+  static let finished = "lab: finished"
 
   private static let mounts = """
     #!/bin/busybox sh
@@ -97,6 +98,7 @@ enum Userland {
         [ ! -f /lab/ballast ] ||
           echo "\(Self.ballast)$(busybox sha256sum -c /lab/ballast.sha256)"
         \(commands)
+        echo "\(finished)"
         busybox poweroff -f
 
         """.utf8))

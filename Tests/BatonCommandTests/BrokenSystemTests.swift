@@ -280,6 +280,7 @@ import Testing
       machine: {
         let linux = try FakeLinux.machine()
         linux.files[Self.watchdog + "state"] = Array("active\n".utf8)
+        linux.files["/sys/module/watchdog/parameters/stop_on_reboot"] = Array("0\n".utf8)
         return linux
       })
     #expect(said.contains("watchdog0 is running and goes on through the handoff\n"), "\(said)")

@@ -102,6 +102,11 @@ import Testing
   @Test(
     arguments: [
       ("30\n", "27\n", "watchdog0 is running and goes on through the handoff: 27 of 30 s are left"),
+      // What is left cannot be more.
+      (
+        "30\n", "4294967295\n",
+        "watchdog0 is running and goes on through the handoff, with a timeout of 30 s"
+      ),
       ("30\n", nil, "watchdog0 is running and goes on through the handoff, with a timeout of 30 s"),
       (nil, nil, "watchdog0 is running and goes on through the handoff\n"),
       ("many\n", "-1\n", "watchdog0 is running and goes on through the handoff\n"),
@@ -111,6 +116,7 @@ import Testing
   ) throws {
     let linux = try FakeLinux.machine()
     linux.files["/sys/kernel/kexec_loaded"] = Array("1\n".utf8)
+    linux.files[Self.stopOnReboot] = Array("0\n".utf8)
     let folder = "/sys/class/watchdog/watchdog0/"
     linux.files[folder + "state"] = Array("active\n".utf8)
     linux.files[folder + "timeout"] = timeout.map { Array($0.utf8) }
@@ -122,6 +128,36 @@ import Testing
     #expect(linux.effects == [.sync, .interfacesDown, .reboot])
     _ = Baton.run(["--check"], system: linux)
     #expect(linux.output.contains("warning: " + sentence))
+  }
+
+  private static let stopOnReboot = "/sys/module/watchdog/parameters/stop_on_reboot"
+
+  @Test(
+    arguments: [
+      (
+        "1\n",
+        "watchdog0 is running, and this kernel stops it at the handoff (watchdog.stop_on_reboot=1)"
+      ),
+      (
+        "-1\n",
+        "watchdog0 is running: 27 of 30 s are left; its driver may stop it at the handoff: "
+          + "boot with watchdog.stop_on_reboot=0, and it goes on"
+      ),
+      ("", "watchdog0 is running: 27 of 30 s are left; its driver may stop it"),
+      (nil, "watchdog0 is running: 27 of 30 s are left; its driver may stop it"),
+    ] as [(String?, String)])
+  func `Where the kernel does not say that a watchdog goes on, nor does baton`(
+    parameter: String?, sentence: String
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.files[Self.stopOnReboot] = parameter.map { Array($0.utf8) }
+    let folder = "/sys/class/watchdog/watchdog0/"
+    for (file, content) in [("state", "active\n"), ("timeout", "30\n"), ("timeleft", "27\n")] {
+      linux.files[folder + file] = Array(content.utf8)
+    }
+    _ = Baton.run(["--check"], system: linux)
+    #expect(linux.output.contains("warning: " + sentence))
+    #expect(!linux.output.contains("goes on through"))
   }
 
   @Test func `The kernel's log names the plan that is started`() throws {

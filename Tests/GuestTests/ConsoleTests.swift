@@ -1,3 +1,4 @@
+import Foundation
 import Lab
 import Testing
 
@@ -29,5 +30,36 @@ import Testing
     let kernel = try index("Booting Linux", after: stage)
     let userland = try index("lab: second userland", after: kernel)
     #expect(try index(token, after: userland) > userland)
+  }
+
+  /// `--serial` names another console than the tree's: the stage's line comes out there. On the way, what
+  /// `-l` warns of and the line that `-e` leaves in the old kernel's log.
+  @Test func serialNamesTheStagesConsoleAndTheOldKernelsLogSaysWhatStarts() async throws {
+    let workspace = Workspace()
+    let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var handoff = try Handoff(debian: "6.1", in: workspace)
+    handoff.machine.secondConsole = path
+    handoff.loadOptions = ["--serial=ttyAMA1"]
+    let run = try await GuestSlots.shared.withGuest { [handoff] in
+      try await handoff.runUnmeasured(in: workspace)
+    }
+    let comment: Comment = "\(run.lastLines)"
+    #expect(run.end == .poweredOff, comment)
+    #expect(run.lines.contains { $0.contains("console pl011 at 0x000009040000") }, comment)
+    let other = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+    #expect(other.hasPrefix("baton: EL2, MMU and caches on: moved "), "\(other)")
+    let bye = try #require(run.lines.firstIndex { $0.hasSuffix("] Bye!") }, comment)
+    #expect(!run.lines[bye...].contains { $0.contains("baton: ") }, comment)
+    #expect(run.lines[bye...].contains("lab: second userland"), comment)
+    #expect(
+      run.lines[..<bye].contains {
+        $0.hasPrefix("baton: warning: no panic= on the next kernel's command line")
+      }, comment)
+    #expect(
+      run.lines[..<bye].contains {
+        $0.wholeMatch(of: /\[ *[0-9.]+\] baton: starting the loaded kernel, plan 0x[0-9a-f]{16}/)
+          != nil
+      }, comment)
   }
 }
