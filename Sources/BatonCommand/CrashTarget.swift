@@ -87,8 +87,10 @@ private struct KernelAddresses {
         linearOffset = (0 &- (1 << bits)) &- start
       }
     }
-    for symbol: StaticString in ["_stext", "_text"] {
-      if let address = system.kernelAddress(of: symbol) { imageSymbols.append(address) }
+    guard imageOffset == nil else { return }
+    system.findKernelSymbols(["_stext", "_text"]) { _, address in
+      imageSymbols.append(address)
+      return imageSymbols.count < 2
     }
   }
 

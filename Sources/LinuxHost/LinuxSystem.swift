@@ -21,10 +21,11 @@ public protocol LinuxSystem {
   /// - Throws: what open(2) or read(2) say; `Errno.fileTooLarge` for more than 16 MiB.
   func read(_ path: String) throws(Errno) -> [UInt8]
 
-  /// The first bytes of a file that may have no end, `limit` at most.
+  /// Calls `body` with a file that may have no end, part by part from its beginning, until it returns
+  /// false.
   ///
   /// - Throws: what open(2) or read(2) say.
-  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8]
+  func read(_ path: String, parts body: (ArraySlice<UInt8>) -> Bool) throws(Errno)
 
   /// The bytes at `offset` in a file, fewer than `count` where it ends before.
   ///
@@ -109,6 +110,9 @@ public protocol LinuxSystem {
   /// Seconds since 1970: time(2).
   var time: UInt64 { get }
 
+  /// What was found out about the running kernel's own pointers.
+  var imagePointers: ImagePointers { get }
+
   /// The build id that the linker gave this program; empty where it gave none.
   var buildID: [UInt8] { get }
 
@@ -122,4 +126,18 @@ public protocol LinuxSystem {
 
   /// Whether this CPU has the SHA-256 instructions, as the kernel says.
   var hasSHA256Instructions: Bool { get }
+}
+
+extension LinuxSystem {
+  /// The first bytes of a file that may have no end, `limit` at most.
+  ///
+  /// - Throws: what open(2) or read(2) say.
+  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+    var content: [UInt8] = []
+    try read(path) { part in
+      content += part.prefix(limit - content.count)
+      return content.count < limit
+    }
+    return content
+  }
 }

@@ -10,18 +10,14 @@ extension LinuxSystem {
   /// What a slot that is loaded holds, or nil where the kernel does not show it: it takes root,
   /// addresses in /proc/kallsyms and a /proc/kcore.
   ///
-  /// The symbols of all kernels have functions that read the variables that point to the images, but
-  /// newer ones (7.2) have renamed one; those of CONFIG_KALLSYMS_ALL have the variables. What they
-  /// point to is (Linux include/linux/kexec.h, `struct kimage`, since 4.13), in 64-bit words:
+  /// What the kernel's pointers point to is (Linux include/linux/kexec.h, `struct kimage`, since 4.13),
+  /// in 64-bit words:
   ///
   ///     0  head, entry, last_entry   3  start   4  control_code_page, swap_page, vmcoreinfo_data_copy
   ///     7  nr_segments               8  16 segments: buf, bufsz, mem, memsz
   public func loadedImage(in slot: KexecSlot) -> LoadedImage? {
-    let reader: StaticString = slot == .normal ? "kexec_loaded_show" : "kexec_crash_loaded"
-    let name: StaticString = slot == .normal ? "kexec_image" : "kexec_crash_image"
     guard let memory = KernelMemory(self),
-      let variable = kernelAddress(of: reader).flatMap({ memory.firstVariable(loadedAt: $0) })
-        ?? kernelAddress(of: name),
+      let variable = imagePointers.address(for: slot, in: memory, self),
       let image = memory.words(at: variable, count: 1)?[0],
       let fields = memory.words(at: image, count: 8 + 4 * 16)
     else { return nil }

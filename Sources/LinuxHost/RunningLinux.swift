@@ -5,6 +5,8 @@ public struct RunningLinux: LinuxSystem {
   /// What is read whole is small: a limit against endless files.
   private static let readLimit = 16 << 20
 
+  public let imagePointers = ImagePointers()
+
   public init() {}
 
   /// Has a write that fails, because its reader has gone or a limit is reached, be an error of that
@@ -28,24 +30,22 @@ public struct RunningLinux: LinuxSystem {
     return content
   }
 
-  public func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+  public func read(
+    _ path: String, parts body: (ArraySlice<UInt8>) -> Bool
+  ) throws(Errno) {
     // Sound, here and below: the buffers live for the calls that lend them, and the calls are told
     // their sizes.
     let descriptor = unsafe path.withCString { unsafe linux_open_read($0) }
     guard descriptor >= 0 else { throw Errno(failure: Int(descriptor)) }
     defer { linux_close(descriptor) }
-    var content: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while content.count < limit {
-      let wanted = min(chunk.count, limit - content.count)
-      let count = unsafe chunk.withUnsafeMutableBytes {
-        unsafe linux_read(descriptor, $0.baseAddress, wanted)
+    var part = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+      let count = unsafe part.withUnsafeMutableBytes {
+        unsafe linux_read(descriptor, $0.baseAddress, $0.count)
       }
       guard count >= 0 else { throw Errno(failure: count) }
-      guard count > 0 else { break }
-      content += chunk[..<count]
+      guard count > 0, body(part[..<count]) else { return }
     }
-    return content
   }
 
   public func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {

@@ -52,6 +52,11 @@ final class FakeLinux: LinuxSystem {
   var failingCall: (index: Int, error: Errno)?
   /// The calls that may fail, so far.
   private(set) var callCount = 0
+  /// How often a path was read, and how much of one that was read in parts.
+  private(set) var readCounts: [String: Int] = [:]
+  private(set) var bytesRead: [String: Int] = [:]
+  /// Of this process: tests take a new one where they change what it was found out from.
+  var imagePointers = ImagePointers()
   /// What the normal slot holds: the effect that filled it.
   private(set) var normalSlot: Effect?
   /// The same of the crash slot.
@@ -69,7 +74,12 @@ final class FakeLinux: LinuxSystem {
   /// Called before it sleeps.
   var onSleep: (FakeLinux) -> Void = { _ in }
   /// Whether its memory shows what the slots hold.
-  var showsMemory = false { didSet { if showsMemory { showMemory() } } }
+  var showsMemory = false {
+    didSet {
+      imagePointers = ImagePointers()
+      if showsMemory { showMemory() }
+    }
+  }
   /// What any call for this slot is refused with, before it has an effect.
   var slotRefusals: [KexecSlot: Errno] = [:]
   /// Called where `kexec_load(2)` has its effect.
@@ -105,13 +115,21 @@ final class FakeLinux: LinuxSystem {
 
   func read(_ path: String) throws(Errno) -> [UInt8] {
     try countCall()
+    readCounts[path, default: 0] += 1
     if let failure = fileFailures[path] { throw failure }
     guard let content = files[path] else { throw .noSuchFile }
     return content
   }
 
-  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-    Array(try read(path).prefix(limit))
+  func read(_ path: String, parts body: (ArraySlice<UInt8>) -> Bool) throws(Errno) {
+    let content = try read(path)
+    bytesRead[path] = 0
+    // Parts whose ends are nothing's.
+    for start in stride(from: 0, to: content.count, by: 997) {
+      let part = content[start..<min(start + 997, content.count)]
+      bytesRead[path, default: 0] += part.count
+      guard body(part) else { return }
+    }
   }
 
   func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {

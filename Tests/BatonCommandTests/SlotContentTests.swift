@@ -51,6 +51,7 @@ import Testing
       \(String(FakeLinux.code + 0x1018, radix: 16)) B kexec_crash_image
 
       """.utf8)
+    linux.imagePointers = ImagePointers()
     #expect(try linux.status()["replaced"] as? Bool == false)
     #expect(linux.loadedImage(in: .crash) != nil)
     #expect(linux.loadedImage(in: .crash) != linux.loadedImage(in: .normal))
@@ -160,6 +161,7 @@ import Testing
     for index in parts.joined() {
       for value in [0x00, 0x80, 0xff] as [UInt8] {
         linux.files["/proc/kcore"]?[index] = value
+        linux.imagePointers = ImagePointers()
         if let image = linux.loadedImage(in: .crash) {
           #expect((1...16).contains(image.destinations.count))
         }
@@ -168,7 +170,53 @@ import Testing
     }
     for count in stride(from: 0, to: whole.count, by: 97) {
       linux.files["/proc/kcore"] = Array(whole.prefix(count))
+      linux.imagePointers = ImagePointers()
       #expect(linux.loadedImage(in: .crash) == nil || count > 0x3800 + 576)
     }
+  }
+
+  @Test(arguments: [["-S"], ["-S", "--json"], ["-u"], ["-e"], load, load + ["--via=memory"]])
+  func `A command reads the kernel's symbols once at most`(command: [String]) throws {
+    let linux = try loaded(try .reserving())
+    let path = "/proc/kallsyms"
+    for isRenamed in [false, true] {
+      let machine = linux.copy()
+      machine.showsMemory = true
+      // As of a kernel that has other names for what is looked for.
+      if isRenamed { machine.files[path] = Array("ffffbd3099200000 T _text\n".utf8) }
+      _ = Baton.run(command, system: machine)
+      #expect(machine.readCounts[path] == 1)
+    }
+  }
+
+  @Test func `Symbols are read as far as they are needed, whole lines across the parts of a read`()
+    throws
+  {
+    let linux = try loaded(try .reserving())
+    let path = "/proc/kallsyms"
+    let needed = try #require(linux.files[path])
+    let other = "\(String(FakeLinux.code + 0x310, radix: 16)) t some_other_function\n"
+    // Each place of a line in a part.
+    for filler in 0..<1000 {
+      linux.files[path] =
+        Array((other + "1 t " + String(repeating: "x", count: filler) + "\n").utf8)
+        + needed + Array(String(repeating: other, count: 2000).utf8)
+      linux.imagePointers = ImagePointers()
+      try #require(linux.loadedImage(in: .crash) != nil)
+      try #require(linux.loadedImage(in: .normal) != nil)
+    }
+    let read = try #require(linux.bytesRead[path])
+    #expect(read < 4000 && linux.files[path]?.count ?? 0 > 70_000)
+    // Where addresses are hidden, the first line tells.
+    linux.files[path] = Array(
+      ("0000000000000000 T _text\n" + String(repeating: other, count: 2000)).utf8)
+    linux.imagePointers = ImagePointers()
+    #expect(linux.loadedImage(in: .crash) == nil)
+    #expect(linux.bytesRead[path] == 997)
+    // Nor is a file without lines gathered.
+    linux.files[path] = [UInt8](repeating: 0x30, count: 1 << 20)
+    linux.imagePointers = ImagePointers()
+    #expect(linux.loadedImage(in: .crash) == nil)
+    #expect(linux.bytesRead[path] ?? .max < 6000)
   }
 }

@@ -101,8 +101,8 @@ final class FolderLinux: LinuxSystem {
     try real.read(folder.url.path + path)
   }
 
-  func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-    try real.read(folder.url.path + path, limit: limit)
+  func read(_ path: String, parts body: (ArraySlice<UInt8>) -> Bool) throws(Errno) {
+    try real.read(folder.url.path + path, parts: body)
   }
 
   func read(_ path: String, at offset: UInt64, count: Int) throws(Errno) -> [UInt8] {
@@ -120,6 +120,8 @@ final class FolderLinux: LinuxSystem {
   func lock(_ path: String) throws(Errno) {}
 
   func remove(_ path: String) throws(Errno) { throw .permissionDenied }
+
+  var imagePointers: ImagePointers { real.imagePointers }
 
   var counter: UInt64 { real.counter }
 
