@@ -132,7 +132,7 @@ extension LoadCommand {
     _ plan: HandoffPlan, kernel: RawSpan, initrd: RawSpan, deviceTree: [UInt8]
   ) throws(BatonError) {
     guard plan.guardEntry != nil else {
-      let older = LoadRecord.takeAway(system)
+      let older = LoadRecord.takeAway(before: LoadedPlaces(plan), system)
       do throws(Errno) {
         try SegmentLoader.load(
           plan, slot: .normal, kernel: kernel, initrd: initrd, deviceTree: deviceTree,
@@ -146,9 +146,11 @@ extension LoadCommand {
     let before = LoadRecord.crashSlot(system)
     // Somebody may have loaded one while this was prepared.
     if before == .dumpKernel, !invocation.replacesCrashKernel { throw .staging(.dumpKernelLoaded) }
-    // If this is killed from here on, what lies in the crash slot is known to be no dump kernel.
+    // If this is killed from here on, it is known what of Baton's may lie in the slots.
     let older: [UInt8]?
-    do throws(Errno) { older = try LoadRecord.replaceByIntent(system) } catch {
+    do throws(Errno) {
+      older = try LoadRecord.replaceByIntent(of: LoadedPlaces(plan), system)
+    } catch {
       throw .staging(.recordUnwritable(error))
     }
     do throws(Errno) {
@@ -235,7 +237,8 @@ extension LoadCommand {
     var loading = Progress("loading", total: size, for: invocation.audience, system)
     loading.announce()
     defer { loading.end() }
-    let older = slot == .normal ? LoadRecord.takeAway(system) : nil
+    let older =
+      slot == .normal ? LoadRecord.takeAway(before: .chosenByKernel, system) : nil
     let olderCrash = slot == .crash ? CrashRecord.takeAway(system) : nil
     do throws(Errno) {
       try system.kexecFileLoad(

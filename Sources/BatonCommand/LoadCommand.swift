@@ -192,10 +192,13 @@ struct LoadCommand<System: LinuxSystem> {
     do throws(Errno) { try system.replace(LoadRecord.path, with: Array(record.utf8)) } catch {
       // It is loaded all the same. What an older load left there would be wrong now, but not what this
       // one has noted of the crash slot.
-      if !LoadRecord.hasStagedImage(system) { LoadRecord.forget(system) }
+      let isNoted = LoadRecord.hasStagedImage(system)
+      if !isNoted { LoadRecord.forget(system) }
       warn(
-        LoadRecord.path + ": " + error.text + ": --status, -u and --last will not know of this "
-          + "load: baton -u -f unloads it")
+        LoadRecord.path + ": " + error.text + ": "
+          + (isNoted
+            ? "--status and --last will not know what was loaded"
+            : "--status, -u and --last will not know of this load: baton -u -f unloads it"))
     }
   }
 

@@ -7,11 +7,12 @@ import PhysicalMemory
 /// names, and while the kernel says that the slot holds something.
 ///
 /// A staged load writes it twice: before it touches the crash slot, as an intent, so that whatever
-/// happens afterwards what lies there is known to be no dump kernel; and when it is done.
+/// happens afterwards it is known what may lie in the slots: what did before, and what is to come; and
+/// when it is done.
 enum LoadRecord {
   static let path = "/run/baton/loaded.json"
 
-  private static let staging = "staging"
+  fileprivate static let staging = "staging"
   fileprivate static let staged = "staged"
 
   /// - Parameter plan: nil where the kernel made its own.
@@ -19,17 +20,18 @@ enum LoadRecord {
     of plan: HandoffPlan?, by choice: RouteChoice, invocation: Invocation, image: String,
     commandLine: [UInt8]?, _ system: System
   ) -> String {
-    JSONText.object { json in
+    let places = plan.map { LoadedPlaces($0) } ?? .chosenByKernel
+    // An older load's guard that could not be removed: it is no dump kernel.
+    let leavesGuard = choice.route != .crashKernel && hasStagedImage(system)
+    return JSONText.object { json in
       json.member("bootId", KernelFlags.bootID(system))
       json.member("state", "loaded")
       json.member("via", choice.route.text)
       json.member("reason", choice.reason)
-      // Also where an older load's guard could not be removed: it is no dump kernel.
+      json.member("crashSlot", choice.route == .crashKernel || leavesGuard ? staged : nil)
+      json.member("normalRanges", places.normal)
       json.member(
-        "crashSlot", choice.route == .crashKernel || hasStagedImage(system) ? staged : nil)
-      json.member("normalRanges", ranges(of: plan, in: .normal))
-      json.member(
-        "crashRanges", choice.route == .crashKernel ? ranges(of: plan, in: .crash) : nil)
+        "crashRanges", leavesGuard ? SlotContent.shown(in: .crash, system) : places.crash)
       json.member("planDigest", plan?.digestText)
       json.member("time", system.time)
       json.member("kernel", image)
@@ -50,21 +52,20 @@ enum LoadRecord {
     }
   }
 
-  private static func ranges(of plan: HandoffPlan?, in slot: HandoffPlan.Slot) -> String? {
-    plan.map { SlotContent.text(of: $0.segments.filter { $0.slot == slot }) }
-  }
-
   /// Takes the record away before what it describes may change, so that whatever ends this process
   /// then, none is left that is wrong. Where Baton staged something, that remains on record.
   ///
+  /// - Parameter coming: what the slots are about to get.
   /// - Returns: its content, for `putBack` where nothing was changed.
-  static func takeAway<System: LinuxSystem>(_ system: System) -> [UInt8]? {
+  static func takeAway<System: LinuxSystem>(
+    before coming: LoadedPlaces, _ system: System
+  ) -> [UInt8]? {
     let content: [UInt8]?
     do throws(Errno) { content = try system.read(path) } catch { content = nil }
     // One that cannot be removed cannot be replaced either; that warns.
     do throws(Errno) {
       switch crashSlot(system) {
-      case .stagedImage, .interrupted: try writeIntent(system)
+      case .stagedImage, .interrupted: try writeIntent(of: coming, system)
       case .empty, .dumpKernel: try system.remove(path)
       }
     } catch {
@@ -100,20 +101,44 @@ enum LoadRecord {
   /// Notes that the crash slot is about to get what is no dump kernel.
   ///
   /// - Returns: what was on record before, for `putBack`.
-  static func replaceByIntent<System: LinuxSystem>(_ system: System) throws(Errno) -> [UInt8]? {
+  static func replaceByIntent<System: LinuxSystem>(
+    of coming: LoadedPlaces, _ system: System
+  ) throws(Errno) -> [UInt8]? {
     var content: [UInt8]?
     do throws(Errno) { content = try system.read(path) } catch {}
-    try writeIntent(system)
+    try writeIntent(of: coming, system)
     return content
   }
 
-  private static func writeIntent<System: LinuxSystem>(_ system: System) throws(Errno) {
+  private static func writeIntent<System: LinuxSystem>(
+    of coming: LoadedPlaces, _ system: System
+  ) throws(Errno) {
+    let older = present(system)
     let text = JSONText.object { json in
       json.member("bootId", KernelFlags.bootID(system))
       json.member("state", staging)
       json.member("crashSlot", staged)
+      json.member("normalRanges", coming.normal)
+      json.member("crashRanges", coming.crash)
+      json.member("olderNormalRanges", older.normal)
+      json.member("olderCrashRanges", older.crash)
     }
     try system.replace(path, with: Array(text.utf8))
+  }
+
+  /// What Baton has in the slots now.
+  private static func present<System: LinuxSystem>(_ system: System) -> LoadedPlaces {
+    guard let record = ofThisBoot(system) else { return .nothing }
+    func places(in slot: KexecSlot) -> String? {
+      guard slot == .normal || record.holdsCrashSlot, KernelFlags.isLoaded(slot, system),
+        record.describes(slot, system) != false
+      else { return "" }
+      if let shown = SlotContent.shown(in: slot, system) { return shown }
+      // Of an intent nobody knows which of the two it is.
+      return record.isIntent
+        ? nil : record.string(slot == .normal ? "normalRanges" : "crashRanges")
+    }
+    return LoadedPlaces(normal: places(in: .normal), crash: places(in: .crash))
   }
 
   /// Whether the crash slot holds what `-l` put there.
@@ -136,22 +161,48 @@ enum LoadRecord {
     case dumpKernel
     /// What is loaded now runs, or comes from, there.
     case stagedImage
-    /// Left by a load that did not come to its end.
+    /// Left by a load that did not come to its end, or has no next kernel any more.
     case interrupted
 
     /// Whether what it holds is what `-l` put there.
     var isBatons: Bool { self == .stagedImage || self == .interrupted }
   }
 
-  /// What holds the crash slot, as far as the kernel and this boot's record tell. What was loaded
-  /// there behind Baton's back looks like Baton's own.
+  /// What holds the crash slot, as far as the kernel and this boot's record tell. Where the kernel does
+  /// not show it, what was loaded there behind Baton's back looks like Baton's own.
   static func crashSlot<System: LinuxSystem>(_ system: System) -> CrashSlot {
     guard KernelFlags.isLoaded(.crash, system) else { return .empty }
     guard let record = ofThisBoot(system), record.holdsCrashSlot,
       record.describes(.crash, system) != false
     else { return .dumpKernel }
-    return record.string("state") == staging || !KernelFlags.isLoaded(.normal, system)
-      || record.describes(.normal, system) == false ? .interrupted : .stagedImage
+    let needsIt: Bool
+    if record.isIntent {
+      needsIt = record.wholeLoad(system).map { $0.crash != "" } ?? false
+    } else {
+      needsIt =
+        record.isStaged && KernelFlags.isLoaded(.normal, system)
+        && record.describes(.normal, system) != false
+    }
+    return needsIt ? .stagedImage : .interrupted
+  }
+
+  /// What is known of the normal slot from a load that did not come to its end.
+  struct Interrupted {
+    /// Whether the slot holds what that load, or the one before it, put there; nil: nothing tells.
+    let isBatons: Bool?
+    /// Whether what that needs in the crash slot is not there.
+    let isTorn: Bool
+  }
+
+  /// Nil where no load was interrupted, or nothing is loaded.
+  static func interrupted<System: LinuxSystem>(_ system: System) -> Interrupted? {
+    guard KernelFlags.isLoaded(.normal, system), let record = ofThisBoot(system), record.isIntent
+    else { return nil }
+    let isBatons = record.describes(.normal, system)
+    return Interrupted(
+      isBatons: isBatons,
+      isTorn: isBatons == true && SlotContent.shown(in: .crash, system) != nil
+        && record.wholeLoad(system) == nil)
   }
 
   private static func ofThisBoot<System: LinuxSystem>(_ system: System) -> JSONRecord? {
@@ -165,7 +216,7 @@ enum LoadRecord {
   /// loaded since in its place has none of its own: `JSONRecord.describes`.
   static func current<System: LinuxSystem>(_ system: System) -> JSONRecord? {
     guard KernelFlags.isLoaded(.normal, system), let record = ofThisBoot(system),
-      record.string("state") != staging
+      !record.isIntent
     else { return nil }
     return record
   }
@@ -174,6 +225,9 @@ enum LoadRecord {
 extension JSONRecord {
   /// Of a load record: whether what it describes needs the crash slot.
   var isStaged: Bool { string("via") == LoadRoute.crashKernel.text }
+
+  /// Of a load record: whether it was written before a load, of which no other tells.
+  var isIntent: Bool { string("state") == LoadRecord.staging }
 
   /// Of a load record: whether the crash slot, where it is loaded, holds what `-l` put there.
   var holdsCrashSlot: Bool { string("crashSlot") == LoadRecord.staged }

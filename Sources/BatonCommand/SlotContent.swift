@@ -9,20 +9,68 @@ enum SlotContent {
     text(of: segments.map { $0.destination })
   }
 
-  fileprivate static func text(of destinations: [PhysicalRange]) -> String {
+  private static func text(of destinations: [PhysicalRange]) -> String {
     var text = ""
     for range in destinations { text += (text.isEmpty ? "" : " ") + range.text }
     return text
   }
+
+  /// That of what a slot holds now, empty where it holds nothing, nil where the kernel does not show it.
+  static func shown<System: LinuxSystem>(in slot: KexecSlot, _ system: System) -> String? {
+    guard KernelFlags.isLoaded(slot, system) else { return "" }
+    return system.loadedImage(in: slot).map { text(of: $0.destinations) }
+  }
+}
+
+/// What one load gives the two slots: places in words, empty for nothing, nil for what nobody knows.
+struct LoadedPlaces {
+  let normal: String?
+  let crash: String?
+
+  static var nothing: LoadedPlaces { LoadedPlaces(normal: "", crash: "") }
+  /// Of `kexec_file_load(2)`.
+  static var chosenByKernel: LoadedPlaces { LoadedPlaces(normal: nil, crash: "") }
+
+  init(normal: String?, crash: String?) {
+    self.normal = normal
+    self.crash = crash
+  }
+
+  init(_ plan: HandoffPlan) {
+    normal = SlotContent.text(of: plan.segments.filter { $0.slot == .normal })
+    crash = SlotContent.text(of: plan.segments.filter { $0.slot == .crash })
+  }
+
+  subscript(slot: KexecSlot) -> String? { slot == .normal ? normal : crash }
 }
 
 extension JSONRecord {
+  /// Of a record of either slot: the loads that it tells of. An intent tells of the one that was to come
+  /// and of what lay in the slots before.
+  private var loads: [LoadedPlaces] {
+    let own = LoadedPlaces(normal: string("normalRanges"), crash: string("crashRanges"))
+    guard isIntent else { return [own] }
+    return [
+      own, LoadedPlaces(normal: string("olderNormalRanges"), crash: string("olderCrashRanges")),
+    ]
+  }
+
   /// Whether a slot that is loaded still holds what this record says that it was given, or nil where
   /// nothing tells: the kernel does not show what it holds, or placed it itself.
   func describes<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) -> Bool? {
-    guard let recorded = string(slot == .normal ? "normalRanges" : "crashRanges"),
-      let image = system.loadedImage(in: slot)
+    let recorded = loads.map { $0[slot] }
+    guard recorded.contains(where: { $0 != nil }),
+      let shown = SlotContent.shown(in: slot, system)
     else { return nil }
-    return SlotContent.text(of: image.destinations) == recorded
+    if recorded.contains(shown) { return true }
+    return recorded.contains(nil) ? nil : false
+  }
+
+  /// Of an intent, while the normal slot holds what it says: the load of which all is there that it
+  /// needs.
+  func wholeLoad<System: LinuxSystem>(_ system: System) -> LoadedPlaces? {
+    guard let normal = SlotContent.shown(in: .normal, system), normal != "" else { return nil }
+    let crash = SlotContent.shown(in: .crash, system)
+    return loads.first { $0.normal == normal && ($0.crash == "" || $0.crash == crash) }
   }
 }

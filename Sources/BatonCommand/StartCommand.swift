@@ -23,6 +23,7 @@ struct StartCommand<System: LinuxSystem> {
     if let record, record.isStaged, record.describes(.crash, system) == false {
       throw .stagedImageGone
     }
+    if LoadRecord.interrupted(system)?.isTorn == true { throw .stagedImageGone }
     do throws(Errno) {
       try StartRecord.write(loaded: record, system)
     } catch {

@@ -12,6 +12,8 @@ struct StatusReport {
   private let record: JSONRecord?
   /// Whether something else was loaded over that; nil: nothing tells.
   private let isReplaced: Bool?
+  /// What a load that did not come to its end has left in the normal slot.
+  private let interrupted: LoadRecord.Interrupted?
   private let crash: LoadRecord.CrashSlot
   private let crashRecord: JSONRecord?
   /// Whether a record is believed of which nothing tells whether it still holds.
@@ -30,16 +32,19 @@ struct StatusReport {
     isLoaded = KernelFlags.isLoaded(.normal, system)
     record = LoadRecord.current(system)
     isReplaced = record?.describes(.normal, system).map { !$0 }
+    interrupted = LoadRecord.interrupted(system)
     crash = LoadRecord.crashSlot(system)
     // A stage whose kernel is gone from the region is nothing that could start.
-    let isWhole = isReplaced == true || record?.isStaged != true || crash.isBatons
+    let isWhole =
+      isReplaced == true
+      || (record?.isStaged != true || crash.isBatons) && interrupted?.isTorn != true
     let holdsKernel = slot == .normal ? isLoaded && isWhole : crash == .dumpKernel
     answer = holdsKernel ? .success : .negative
     crashRecord = crash == .dumpKernel ? CrashRecord.current(system) : nil
-    let believed = crash == .stagedImage ? record : crashRecord
     isUnconfirmed =
-      record != nil && isReplaced == nil
-      || believed != nil && believed?.describes(.crash, system) == nil
+      record != nil && isReplaced == nil || interrupted.map { $0.isBatons == nil } == true
+      || crash.isBatons && SlotContent.shown(in: .crash, system) == nil
+      || crashRecord != nil && crashRecord?.describes(.crash, system) == nil
   }
 
   /// What describes the normal slot.
@@ -48,7 +53,7 @@ struct StatusReport {
   private var json: String {
     JSONText.object { json in
       json.member("loaded", isLoaded)
-      json.member("loadedByBaton", valid != nil)
+      json.member("loadedByBaton", valid != nil || interrupted?.isBatons == true)
       json.member("replaced", isReplaced)
       json.member("planDigest", valid?.string("planDigest"))
       json.member("kernel", valid?.string("kernel"))
@@ -75,6 +80,12 @@ struct StatusReport {
 
   private var nextKernel: String {
     guard let record else {
+      if interrupted?.isBatons == true {
+        return "loaded by a baton -l that was interrupted"
+          + (interrupted?.isTorn == true
+            ? ", but not whole in the crashkernel region any more: load it again"
+            : ": baton -e starts it")
+      }
       return isLoaded
         ? "loaded, but not by this boot's baton -l: baton -e starts it" : "not loaded"
     }

@@ -19,7 +19,7 @@ struct UnloadCommand<System: LinuxSystem> {
   /// With what `-l` staged in the crash slot for it; a dump kernel is none of that.
   private func unloadNextKernel() throws(BatonError) {
     let leaves = !invocation.unloadsAnything && LoadRecord.isNextKernelOfOthers(system)
-    let record = LoadRecord.takeAway(system)
+    let record = LoadRecord.takeAway(before: .nothing, system)
     if leaves {
       say("the loaded kernel is not of this boot's baton -l and stays: baton -u -f unloads it")
     } else {
