@@ -80,7 +80,7 @@ public struct RelocationEngine {
   private func move(_ extents: UnsafePointer<baton_extent>, count: Int) {
     unsafe baton_relocate(
       extents, UInt64(count), block.header.source_offset, block.header.destination_offset,
-      Processor.hasMemoryCopy ? 1 : 0)
+      UInt64(Processor.hasMemoryCopy ? BATON_MOVE_MOPS : BATON_MOVE_PAIRS))
   }
 
   /// Moves every extent of `block` with the MMU off, as kernels before Linux 5.16 do.
@@ -88,8 +88,8 @@ public struct RelocationEngine {
   /// - Returns: the number of bytes moved.
   public static func moveUncached(_ block: HandoffBlockView) -> UInt64 {
     // Sound: the block's own extents, which nobody writes.
-    unsafe baton_relocate_uncached(
-      block.extents(from: 0), UInt64(block.extentCount), 0, 0)
+    unsafe baton_relocate(
+      block.extents(from: 0), UInt64(block.extentCount), 0, 0, UInt64(BATON_MOVE_UNCACHED))
     var total: UInt64 = 0
     for index in 0..<block.extentCount { total &+= block.extent(index).size }
     return total

@@ -1,10 +1,10 @@
-// The relocation loop: every system's, in every map. It moves extents; what differs is where they are
-// seen (the offsets) and what the CPU may do there (the form).
+// The relocation loop: every system's, in every map and without one. It moves extents; what differs is
+// where they are seen (the offsets) and what the CPU may do there (the form):
 //
-//                              moves by                        lines
-//   baton_relocate             pairs of SIMD registers, or     cleaned and invalidated after each page
-//                              FEAT_MOPS' copy instructions
-//   baton_relocate_uncached    pairs of general registers      invalidated before each extent
+//   form                   copies by                         lines
+//   BATON_MOVE_PAIRS       pairs of SIMD registers           cleaned and invalidated after each page
+//   BATON_MOVE_MOPS        FEAT_MOPS' copy instructions      the same
+//   BATON_MOVE_UNCACHED    pairs of general registers        invalidated before each page
 //
 // Zeros are made without a source: by DC ZVA, or where the CPU forbids it and with the MMU off (where
 // it faults), by stores.
@@ -36,28 +36,20 @@
 	.inst	0x19850506			// cpyfe	[x6]!, [x5]!, x8!
 .endm
 
-// x0 = struct baton_extent *, x1 = their number, x2 = source offset, x3 = destination offset.
-// x5 = source, x6 = destination, x7 = size of the next one; \zeros where nothing is read; \done after
-// the last one. Flags of the size are not set.
-.macro next_extent zeros, done
-	subs	x1, x1, #1
-	b.lo	\done
-	ldp	x5, x6, [x0], #16
-	ldr	x7, [x0], #8
-	add	x6, x6, x3
-	cmn	x5, #1				// BATON_EXTENT_ZEROS
-	b.eq	\zeros
-	add	x5, x5, x2
-.endm
-
 	.section .text.baton_relocate, "ax"
 	.globl	baton_relocate
-// x0 to x3 as above, x4 = whether the CPU has FEAT_MOPS. MMU and caches on. Addresses and sizes are
-// multiples of 64; no source overlaps a destination.
+// x0 = struct baton_extent *, x1 = their number, x2 = source offset, x3 = destination offset, x4 = the
+// form, a bit each. Addresses and sizes are multiples of 64; no source overlaps a destination.
+// MMU and caches on; for BATON_MOVE_UNCACHED the MMU is off, the offsets are 0 where addresses are
+// physical ones, sources are clean to the point of coherency, and destinations are whole lines: one
+// that held somebody else's data, too, would lose it.
 //
 // x5 source, x6 destination, x7 bytes left, x8 bytes of this turn, x9 line size, x10 scratch, x11 bytes
-// that DC ZVA writes (0: it may not be used), x12 next line to clean, x13 end of this turn, x14 the
-// loop for this extent, x15 sixteen lines in bytes, x16 the loop for all that is copied.
+// that DC ZVA writes (0: it may not be used), x12 next line to maintain, x13 end of this turn, x14 the
+// body for this extent, x15 sixteen lines in bytes, x16 the body for all that is copied.
+//
+// A body has x5, x6, x8 and x13, moves x5 and x6 on, and goes to .Lclean. The forms' bodies are symbols
+// for the test that looks for what may not be executed with the MMU off.
 baton_relocate:
 	data_line_size x9, x10
 	lsl	x15, x9, #4
@@ -67,12 +59,21 @@ baton_relocate:
 	lsl	x11, x11, x12
 	tst	x10, #(1 << 4)			// DZP: prohibited
 	csel	x11, x11, xzr, eq
-	adr	x16, .Lcopy
-	adr	x10, .Lcopy_mops
-	cmp	x4, #0
-	csel	x16, x16, x10, eq
+	adr	x16, baton_copy_pairs
+	tbz	x4, #0, 1f
+	adr	x16, baton_copy_mops
+1:	tbz	x4, #1, .Lnext
+	adr	x16, baton_copy_uncached
+	mov	x11, #0
 
-.Lnext:	next_extent .Lzeros, .Ldone
+.Lnext:	subs	x1, x1, #1
+	b.lo	.Ldone
+	ldp	x5, x6, [x0], #16
+	ldr	x7, [x0], #8
+	add	x6, x6, x3
+	cmn	x5, #1				// BATON_EXTENT_ZEROS
+	b.eq	.Lzeros
+	add	x5, x5, x2
 	mov	x14, x16
 
 	// A turn: at most a page.
@@ -84,9 +85,53 @@ baton_relocate:
 	sub	x10, x9, #1
 	bic	x12, x6, x10
 	add	x13, x6, x8
+	tbnz	x4, #1, .Linvalidate
 	br	x14
 
-.Lcopy:	subs	x8, x8, #512
+	// Stores go around the caches, so what these hold of the destination goes first: a line that
+	// was written back later would overwrite what was moved.
+.Linvalidate:
+	dc	ivac, x12
+	add	x12, x12, x9
+	cmp	x12, x13
+	b.lo	.Linvalidate
+	dsb	sy
+	br	x14
+
+	// What this turn wrote, to the point of coherency: sixteen lines at once, then line by line.
+.Lclean:
+	tbnz	x4, #1, .Lturn			// it was written there
+	sub	x10, x13, x12
+	subs	x10, x10, x15
+	b.lo	2f
+1:
+	.rept	16
+	dc	civac, x12
+	add	x12, x12, x9
+	.endr
+	subs	x10, x10, x15
+	b.hs	1b
+2:	cmp	x12, x13
+	b.hs	.Lturn
+	dc	civac, x12
+	add	x12, x12, x9
+	b	2b
+
+.Lzeros:
+	adr	x14, baton_zero_stores
+	cbz	x11, .Lturn
+	orr	x10, x6, x7			// DC ZVA writes whole blocks of its own size
+	sub	x12, x11, #1
+	tst	x10, x12
+	adr	x10, baton_zero_blocks
+	csel	x14, x10, x14, eq
+	b	.Lturn
+
+.Ldone:	ret
+
+	.globl	baton_copy_pairs
+baton_copy_pairs:
+	subs	x8, x8, #512
 	b.lo	2f
 1:
 	.rept	8
@@ -107,86 +152,36 @@ baton_relocate:
 	b.ne	3b
 	b	.Lclean
 
-.Lcopy_mops:
+	.globl	baton_copy_mops
+baton_copy_mops:
 	cpyf_x6_x5_x8
+	b	.Lclean
 
-	// What this turn wrote, to the point of coherency: sixteen lines at once, then line by line.
-.Lclean:
-	sub	x10, x13, x12
-	subs	x10, x10, x15
-	b.lo	2f
-1:
-	.rept	16
-	dc	civac, x12
-	add	x12, x12, x9
-	.endr
-	subs	x10, x10, x15
-	b.hs	1b
-2:	cmp	x12, x13
-	b.hs	.Lturn
-	dc	civac, x12
-	add	x12, x12, x9
-	b	2b
+	.globl	baton_copy_uncached
+baton_copy_uncached:
+	ldp	x8, x10, [x5], #16
+	ldp	x12, x17, [x5], #16
+	stp	x8, x10, [x6], #16
+	stp	x12, x17, [x6], #16
+	cmp	x6, x13
+	b.lo	baton_copy_uncached
+	b	.Lclean
 
-.Lzeros:
-	adr	x14, .Lzero_stores
-	cbz	x11, .Lturn
-	orr	x10, x6, x7			// DC ZVA writes whole blocks of its own size
-	sub	x12, x11, #1
-	tst	x10, x12
-	adr	x10, .Lzero_blocks
-	csel	x14, x10, x14, eq
-	b	.Lturn
-
-.Lzero_blocks:
+	.globl	baton_zero_blocks
+baton_zero_blocks:
 	dc	zva, x6
 	add	x6, x6, x11
 	cmp	x6, x13
-	b.lo	.Lzero_blocks
+	b.lo	baton_zero_blocks
 	b	.Lclean
 
-.Lzero_stores:
+	.globl	baton_zero_stores
+baton_zero_stores:
 	stp	xzr, xzr, [x6], #16
 	stp	xzr, xzr, [x6], #16
 	stp	xzr, xzr, [x6], #16
 	stp	xzr, xzr, [x6], #16
 	cmp	x6, x13
-	b.lo	.Lzero_stores
+	b.lo	baton_zero_stores
 	b	.Lclean
-
-.Ldone:	ret
-
-	.section .text.baton_relocate_uncached, "ax"
-	.globl	baton_relocate_uncached
-// x0 to x3 as above. MMU off: the offsets are 0 where addresses are physical ones. Sources are clean to
-// the point of coherency. Whole lines: one that held somebody else's data, too, would lose it.
-baton_relocate_uncached:
-	data_line_size x9, x10
-.Luncached_next:
-	next_extent 1f, .Luncached_done
-1:	add	x13, x6, x7
-	mov	x12, x6
-	// Stores go around the caches, so what these hold of the destination goes first: a line that
-	// was written back later would overwrite what was moved.
-2:	dc	ivac, x12
-	add	x12, x12, x9
-	cmp	x12, x13
-	b.lo	2b
-	dsb	sy
-	cmn	x5, #1
-	b.eq	4f
-3:	ldp	x8, x10, [x5], #16
-	ldp	x12, x14, [x5], #16
-	stp	x8, x10, [x6], #16
-	stp	x12, x14, [x6], #16
-	cmp	x6, x13
-	b.lo	3b
-	b	.Luncached_next
-4:	stp	xzr, xzr, [x6], #16
-	stp	xzr, xzr, [x6], #16
-	cmp	x6, x13
-	b.lo	4b
-	b	.Luncached_next
-.Luncached_done:
-	ret
 #endif

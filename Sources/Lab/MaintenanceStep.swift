@@ -101,8 +101,8 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       .init("baton_relocate", .dcCIVAC, count: 16, finds: .left),
       .init("baton_relocate", .dcCIVAC, 16, finds: .left),
       // The same with the MMU off, to which no handoff of Linux's leads: relay's do.
-      .init("baton_relocate_uncached", .dcIVAC, at: [], finds: .stale),
-      .init("baton_relocate_uncached", .dsbSY, at: [], finds: .stale),
+      .init("baton_relocate", .dcIVAC, at: [], finds: .stale),
+      .init("baton_relocate", .dsbSY, at: [], finds: .stale),
       // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
       // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors, and its

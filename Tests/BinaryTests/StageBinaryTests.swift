@@ -15,7 +15,8 @@ struct StageBinaryTests {
     let symbols = try StageSymbols()
     var size = 0
     for function in [
-      "stage_entry", "baton_translation_on", "baton_relocate", "baton_relocate_uncached",
+      "stage_entry", "baton_translation_on", "baton_relocate", "baton_copy_pairs",
+      "baton_copy_mops", "baton_copy_uncached", "baton_zero_blocks", "baton_zero_stores",
       "baton_clean_to_poc", "baton_leave",
     ] {
       let code = try #require(symbols.code(of: function))
@@ -32,6 +33,8 @@ struct StageBinaryTests {
     let roots = [
       try stage.address("stage_entry"), try stage.address("stage_exception_entry"),
       try stage.address("baton_secondary_entry"), try stage.address("stage_guard_entry"),
+      // The relocation loop goes to its form's body by a register.
+      try stage.address("baton_copy_uncached"), try stage.address("baton_zero_stores"),
     ]
     let reached = try stage.reachable(
       from: roots,

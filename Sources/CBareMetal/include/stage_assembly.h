@@ -11,6 +11,11 @@
 #define STAGE_SHARED_WORK_LEVEL 40
 #define STAGE_SHARED_WORK_FEATURES 56
 
+// The forms of the relocation loop (relocate.S); it tests their bits by number.
+#define BATON_MOVE_PAIRS 0
+#define BATON_MOVE_MOPS 1
+#define BATON_MOVE_UNCACHED 2
+
 #if defined(__aarch64__) && !defined(__ASSEMBLER__)
 #include <stddef.h>
 #include <stdint.h>
@@ -143,15 +148,14 @@ static inline void baton_pause(void) {
     __asm__ volatile("yield" : : : "memory");
 }
 
-// caches.S, relocate.S
+// caches.S
 void baton_clean_to_poc(uint64_t start, uint64_t end);
 void baton_complete_cleaning(void);
+
+// relocate.S: by the form BATON_MOVE_...
 void baton_relocate(
     const struct baton_extent *extents, uint64_t count, uint64_t source_offset,
-    uint64_t destination_offset, uint64_t has_mops);
-void baton_relocate_uncached(
-    const struct baton_extent *extents, uint64_t count, uint64_t source_offset,
-    uint64_t destination_offset);
+    uint64_t destination_offset, uint64_t form);
 
 // psci.S
 uint64_t baton_smc(uint64_t function, uint64_t, uint64_t, uint64_t);
