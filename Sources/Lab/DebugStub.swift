@@ -244,6 +244,9 @@ public final class DebugStub {
       var buffer = [UInt8](repeating: 0, count: 4096)
       // Sound: the array's own pointer and count.
       let count = unsafe recv(socket, &buffer, buffer.count, 0)
+      guard count != 0 else {
+        throw .system(operation: "read from", path: path, reason: "the guest has ended")
+      }
       guard count > 0 else { throw Self.systemError("read from", path) }
       received += buffer[..<count]
     }

@@ -129,7 +129,7 @@ import Testing
             do {
               let run = try await GuestSlots.shared.withGuest {
                 try await snapshot.run(
-                  until: plight.end == nil ? "Booting Linux" : nil, timeLimit: .seconds(90)
+                  until: plight.end == nil ? "Booting Linux" : nil
                 ) { stub in
                   var stage = try StageInMemory(stub, snapshot.listing)
                   try plight.plant(&stage)
