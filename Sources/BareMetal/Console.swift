@@ -17,7 +17,7 @@ public struct Console {
   public init(_ console: Lifeline.Console) {
     switch console {
     case .none: port = .none
-    case .pl011(let base): port = .pl011(PL011(base: base.rawValue))
+    case .pl011(let base), .sbsaUART(let base): port = .pl011(PL011(base: base.rawValue))
     case .ns16550(let base, let shift, let width):
       port = .ns16550(NS16550(base: base.rawValue, shift: shift, width: width))
     }

@@ -85,6 +85,7 @@ extension Lifeline.Console {
     switch self {
     case .none: "none"
     case .pl011(let base): "pl011 at " + base.text
+    case .sbsaUART(let base): "SBSA UART at " + base.text
     case .ns16550(let base, let shift, let width):
       "8250 at " + base.text + ", register shift " + String(shift) + ", access width "
         + String(width.rawValue)

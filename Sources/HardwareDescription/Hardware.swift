@@ -31,7 +31,8 @@ public struct Hardware: Sendable {
     // One that the translation tables do not reach is none.
     guard let console, console.registers.end < PhysicalAddress(1 << 48) else { return .none }
     switch console.kind {
-    case .pl011, .sbsaUART: return .pl011(console.registers.start)
+    case .pl011: return .pl011(console.registers.start)
+    case .sbsaUART: return .sbsaUART(console.registers.start)
     case .ns16550(let shift, let width):
       guard let width = Lifeline.Console.AccessWidth(rawValue: width) else { return .none }
       return .ns16550(console.registers.start, shift: shift, width: width)

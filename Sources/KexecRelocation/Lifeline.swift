@@ -10,8 +10,11 @@ public struct Lifeline: Hashable, Sendable {
   /// A console that the stage can drive.
   public enum Console: Hashable, Sendable {
     case none
-    /// An Arm PrimeCell UART (PL011), or the subset of it that the SBSA calls generic UART.
+    /// An Arm PrimeCell UART (PL011).
     case pl011(PhysicalAddress)
+    /// The subset of it that the SBSA calls generic UART. To the stage both are one: it uses the two
+    /// registers of the subset.
+    case sbsaUART(PhysicalAddress)
     /// An 8250 or a descendant of it: register n lies at n << `shift` and is accessed with `width`
     /// bytes.
     case ns16550(PhysicalAddress, shift: Int, width: AccessWidth)
@@ -69,13 +72,13 @@ public struct Lifeline: Hashable, Sendable {
     haltsOnFailure = encoded.flags & UInt32(BATON_LIFELINE_HALT_ON_FAILURE) != 0
   }
 
-  /// The copy as the stage reads it.
+  /// The copy as the stage reads it, to which an SBSA UART is a PL011.
   public var encoded: baton_lifeline {
     var result = baton_lifeline()
     switch console {
     case .none:
       result.console_kind = UInt32(BATON_CONSOLE_NONE)
-    case .pl011(let base):
+    case .pl011(let base), .sbsaUART(let base):
       result.console_kind = UInt32(BATON_CONSOLE_PL011)
       result.console_base = base.rawValue
     case .ns16550(let base, let shift, let width):
@@ -112,7 +115,7 @@ extension Lifeline.Console {
     switch self {
     case .none: nil
     // A PL011 decodes 4 KiB (Arm DDI 0183, 3.2).
-    case .pl011(let base): PhysicalRange(start: base, size: 4096)
+    case .pl011(let base), .sbsaUART(let base): PhysicalRange(start: base, size: 4096)
     case .ns16550(let base, let shift, _): PhysicalRange(start: base, size: 8 << UInt64(shift))
     }
   }

@@ -111,6 +111,8 @@ public struct Machine: Sendable {
   public var isSingleThreaded = false
   /// Where every block of code that is executed in a range of memory is to be logged.
   public var blockLog: (range: PhysicalRange, path: String)?
+  /// Which of QEMU's trace events are to be logged.
+  public var trace: (events: [String], path: String)?
   /// A saved guest to resume instead of booting.
   public var savedState: String?
   /// The socket to offer a debugger, which stops the guest when it connects.
@@ -175,6 +177,9 @@ public struct Machine: Sendable {
         "0x\(String(range.start.rawValue, radix: 16))+0x\(String(range.size, radix: 16))",
         "-D", blockLog.path,
       ]
+    }
+    if let trace {
+      result += trace.events.flatMap { ["-trace", $0] } + ["-D", trace.path]
     }
     if let debugSocket { result += ["-gdb", "unix:\(debugSocket),server=on,wait=off"] }
     if startsStopped { result += ["-S"] }

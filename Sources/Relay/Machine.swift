@@ -126,6 +126,7 @@ extension Lifeline.Console {
     switch self {
     case .none: "none"
     case .pl011(let base): "pl011 at \(base.rawValue.hex)"
+    case .sbsaUART(let base): "SBSA UART at \(base.rawValue.hex)"
     case .ns16550(let base, _, _): "8250 at \(base.rawValue.hex)"
     }
   }

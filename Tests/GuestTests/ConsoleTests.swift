@@ -1,5 +1,6 @@
 import Foundation
 import Lab
+import TestSupport
 import Testing
 
 /// Consoles that QEMU's `virt` does not have.
@@ -61,5 +62,57 @@ import Testing
         $0.wholeMatch(of: /\[ *[0-9.]+\] baton: starting the loaded kernel, plan 0x[0-9a-f]{16}/)
           != nil
       }, comment)
+  }
+
+  /// QEMU's PL011, described as what it is besides: an SBSA UART, which both kernels drive as one. Of its
+  /// registers the stage uses the two that such a UART has.
+  @Test func theStageWritesToAnSBSAUARTAndUsesNoMoreOfItThanThereIs() async throws {
+    let workspace = Workspace()
+    var handoff = try Handoff(debian: "6.1", in: workspace)
+    handoff.firstCommands = "baton --check | busybox sed 's/^/lab: /'"
+    let prepared = handoff
+    try await HostFile.withTemporaryDirectory { directory in
+      var handoff = prepared
+      let node = "/pl011@9000000"
+      let described = try HostTool.run(
+        ["fdtput", "-t", "s", "tree", node, "compatible", "arm,sbsa-uart"],
+        with: ["tree": try await handoff.machine.ownDeviceTree()], result: "tree")
+      let tree = try HostTool.run(
+        ["fdtput", "-t", "u", "tree", node, "current-speed", "115200"],
+        with: ["tree": described], result: "tree")
+      try HostFile.write(tree, to: directory + "/tree")
+      handoff.machine.deviceTree = directory + "/tree"
+      handoff.machine.trace = (["pl011_read", "pl011_write"], directory + "/trace")
+      let run = try await GuestSlots.shared.withGuest { [handoff] in
+        try await handoff.runUnmeasured(in: workspace)
+      }
+      let comment: Comment = "\(run.lastLines)"
+      #expect(run.end == .poweredOff, comment)
+      #expect(run.lines.contains("lab: console       SBSA UART at 0x000009000000"), comment)
+      #expect(
+        run.lines.contains { $0.contains(", console SBSA UART at 0x000009000000, PSCI by ") },
+        comment)
+      let drivers = run.lines.filter { $0.contains("ttyAMA0 at MMIO 0x9000000") }
+      #expect(drivers.count == 2 && drivers.allSatisfy { $0.hasSuffix(" is a SBSA") }, comment)
+      let said = try #require(
+        run.lines.first { $0.hasPrefix("baton: EL2, MMU and caches on: ") }, comment)
+      #expect(run.lines.contains("lab: second userland"), comment)
+
+      // From the first byte of the stage's line to its last.
+      let accesses = try HostFile.text(of: directory + "/trace").split(separator: "\n")
+      let written = try accesses.enumerated().filter { $1.contains("pl011_write addr 0x000 ") }.map
+      {
+        (index, access) in
+        let match = try #require(access.firstMatch(of: /value 0x([0-9a-f]+)/), "\(access)")
+        return (index: index, byte: UInt8(truncatingIfNeeded: UInt32(match.1, radix: 16) ?? 0))
+      }
+      let place = try #require(
+        written.map(\.byte).firstRange(of: Array((said + "\r\n").utf8)), comment)
+      let own = accesses[written[place.lowerBound].index...written[place.upperBound - 1].index]
+      #expect(own.count >= 2 * said.utf8.count)
+      for access in own where !access.contains("pl011_write addr 0x000 ") {
+        #expect(access.contains("pl011_read addr 0x018 "))
+      }
+    }
   }
 }

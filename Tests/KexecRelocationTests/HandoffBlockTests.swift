@@ -203,6 +203,14 @@ struct HandoffBlockTests {
     }
   }
 
+  @Test("An SBSA UART is to the stage what a PL011 is")
+  func genericUART() {
+    let base = PhysicalAddress(0x900_0000)
+    let lifeline = Lifeline(console: .sbsaUART(base), conduit: .smc)
+    #expect(Lifeline(lifeline.encoded)?.console == .pl011(base))
+    #expect(lifeline.console.registers == Lifeline.Console.pl011(base).registers)
+  }
+
   @Test("A lifeline survives its encoding, and every flipped bit in it is found")
   func lifeline() {
     let base = PhysicalAddress(0x900_0000)
