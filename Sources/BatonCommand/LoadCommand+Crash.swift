@@ -117,6 +117,7 @@ extension LoadCommand {
     } catch {
       throw .loadPanic(error, left: older.putBack(system))
     }
+    loading.end()
     noteCrashKernel(segments, plan, commandLine)
   }
 

@@ -249,6 +249,7 @@ extension LoadCommand {
       LoadRecord.putBack(older, system)
       throw .fileLoad(error)
     }
+    loading.end()
     if invocation.route == nil { warn(warning) }
     if slot == .crash { return noteCrashKernel([], nil, commandLine) }
     removeStaged()

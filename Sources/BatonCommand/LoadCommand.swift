@@ -159,6 +159,7 @@ struct LoadCommand<System: LinuxSystem> {
     try file.image.withBytes { kernel throws(BatonError) in
       try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
     }
+    loading.end()
     if let path = changedFile(file, initrdHasChanged) { throw takeBack(path) }
     note(
       LoadRecord.json(

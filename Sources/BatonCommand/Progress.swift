@@ -21,6 +21,7 @@ struct Progress<System: LinuxSystem> {
   private let isShown: Bool
   private let started: UInt64
   private var lastShown: UInt64?
+  private var isCountingDown = false
   /// What was done by the last update, in bytes, and how long it took, in milliseconds.
   private var done: UInt64 = 0
   private var elapsed: UInt64 = 0
@@ -28,6 +29,8 @@ struct Progress<System: LinuxSystem> {
   /// In milliseconds: how long work goes on unseen, and how often its line changes.
   private static var patience: UInt64 { 500 }
   private static var interval: UInt64 { 100 }
+  /// In seconds: what is counted down.
+  private static var longest: UInt64 { 3600 }
 
   /// - Parameters:
   ///   - work: what is done: "digesting".
@@ -65,31 +68,43 @@ struct Progress<System: LinuxSystem> {
   /// Says what is done where nothing tells how far it is: one call of the kernel's.
   ///
   /// - Parameter other: work that went through the same bytes: what this one takes at its pace is
-  ///   shown as that.
+  ///   shown as that, and counted down. Where it takes longer, its size is left.
   mutating func announce(atPaceOf other: Progress? = nil) {
     guard isShown, total >= 32 << 20 else { return }
     lastShown = started
-    var line = name + ": " + work + ": " + String(total >> 20) + " MiB"
+    let size = name + ": " + work + ": " + String(total >> 20) + " MiB"
     // A sample says too little about the whole.
-    if let other, other.done >= total / 2, other.elapsed >= Self.patience {
-      let time = other.elapsed.multipliedReportingOverflow(by: total >> 10)
-      if !time.overflow {
-        let seconds = (time.partialValue / (other.done >> 10) + 999) / 1000
-        line += ", about " + String(seconds) + " s at the pace of " + other.work
-      }
+    guard let other, other.done >= total / 2, other.elapsed >= Self.patience else {
+      return show(size)
     }
-    show(line)
+    let time = other.elapsed.multipliedReportingOverflow(by: total >> 10)
+    let seconds = (time.partialValue / (other.done >> 10) + 999) / 1000
+    guard !time.overflow, seconds <= Self.longest else { return show(size) }
+    func line(_ seconds: UInt64) -> String {
+      size + ", about " + String(seconds) + " s left at the pace of " + other.work
+    }
+    show(line(seconds))
+    var lines: [String] = []
+    for left in (1..<max(seconds, 1)).reversed() { lines.append(Self.shown(line(left))) }
+    lines.append(Self.shown(size))
+    system.tellEachSecond(lines)
+    isCountingDown = true
   }
 
   /// Takes the line away.
-  func end() {
+  mutating func end() {
+    if isCountingDown { system.stopTelling() }
     if lastShown != nil { show("") }
+    isCountingDown = false
+    lastShown = nil
+  }
+
+  private func show(_ line: String) {
+    system.write(Self.shown(line), to: .standardError)
   }
 
   /// Back to the line's beginning, and what is left of the last one erased (ECMA-48, EL).
-  private func show(_ line: String) {
-    system.write("\r" + line + "\u{1b}[K", to: .standardError)
-  }
+  private static func shown(_ line: String) -> String { "\r" + line + "\u{1b}[K" }
 }
 
 extension LinuxSystem {

@@ -21,7 +21,7 @@ struct Watchdog {
   /// Documentation/ABI/testing/sysfs-class-watchdog).
   static func running<System: LinuxSystem>(_ system: System) -> [Watchdog] {
     var result: [Watchdog] = []
-    // Linux 5.8 (kernel-parameters.txt); -1 where nobody has set it.
+    // Linux 5.7 (watchdog-parameters.rst); -1 where nobody has set it.
     let atRestart: AtRestart =
       switch KernelFlags.line("/sys/module/watchdog/parameters/stop_on_reboot", system) {
       case "0": .goesOn

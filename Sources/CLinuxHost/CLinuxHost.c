@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <link.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -141,6 +142,65 @@ void linux_explain_lost_files(const char *sentence, int status) {
     lost_file_sentence = sentence;
     lost_file_status = status;
     signal(SIGBUS, end_for_lost_file);
+}
+
+// A handler of a signal would not run before the system call is over: a thread does. Beside poll(2) and
+// write(2) it touches nothing but these, which nobody changes while it is there.
+static struct {
+    int is_there;
+    pthread_t thread;
+    // A pipe, which is closed at one end when it has to stop.
+    int stop[2];
+    int descriptor;
+    char *lines;
+    size_t size;
+} teller;
+
+static void *tell(void *unused) {
+    (void)unused;
+    const char *line = teller.lines, *end = line + teller.size;
+    while (line < end) {
+        struct pollfd stop = {.fd = teller.stop[0], .events = POLLIN};
+        if (poll(&stop, 1, 1000) != 0) break;
+        size_t length = strlen(line);
+        if (linux_write(teller.descriptor, line, length) < 0) break;
+        line += length + 1;
+    }
+    return NULL;
+}
+
+static void forget_teller(void) {
+    close(teller.stop[0]);
+    free(teller.lines);
+    teller.is_there = 0;
+}
+
+void linux_tell_each_second(int descriptor, const char *lines, size_t size) {
+    linux_stop_telling();
+    if (size == 0 || pipe2(teller.stop, O_CLOEXEC) < 0) return;
+    teller.descriptor = descriptor;
+    teller.size = size;
+    teller.lines = malloc(size);
+    // Signals are the first thread's.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (teller.lines != NULL) {
+        memcpy(teller.lines, lines, size);
+        teller.is_there = pthread_create(&teller.thread, NULL, tell, NULL) == 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!teller.is_there) {
+        close(teller.stop[1]);
+        forget_teller();
+    }
+}
+
+void linux_stop_telling(void) {
+    if (!teller.is_there) return;
+    close(teller.stop[1]);
+    pthread_join(teller.thread, NULL);
+    forget_teller();
 }
 
 long linux_kexec_load(

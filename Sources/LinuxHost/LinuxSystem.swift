@@ -52,6 +52,13 @@ public protocol LinuxSystem {
 
   func write(_ text: String, to stream: OutputStream)
 
+  /// Writes one of these to standard error after each second, whatever this thread does meanwhile: a call
+  /// of the kernel's that lasts.
+  func tellEachSecond(_ texts: [String])
+
+  /// Ends that. Nothing of it is written behind this.
+  func stopTelling()
+
   /// Adds a line to the kernel's log: /dev/kmsg.
   func log(_ line: String) throws(Errno)
 

@@ -109,6 +109,17 @@ public struct RunningLinux: LinuxSystem {
     }
   }
 
+  public func tellEachSecond(_ texts: [String]) {
+    var lines: [UInt8] = []
+    for text in texts { lines += Array(text.utf8) + [0] }
+    // Sound: the function copies as many bytes as it is told.
+    unsafe lines.withUnsafeBytes {
+      unsafe linux_tell_each_second(2, $0.baseAddress, $0.count)
+    }
+  }
+
+  public func stopTelling() { linux_stop_telling() }
+
   public func log(_ line: String) throws(Errno) {
     // Sound: both buffers live for the call.
     let status = unsafe "/dev/kmsg".withCString { path in

@@ -98,6 +98,10 @@ final class FakeLinux: LinuxSystem {
   private var clock: UInt64 = 0
   /// In milliseconds.
   private(set) var slept: UInt64 = 0
+  /// How long `kexec_load(2)` takes, in seconds.
+  var secondsOfLoading = 0
+  /// What is written after each second, while it is.
+  private var told: [String] = []
 
   /// Another machine in the same state, that nothing was asked of yet.
   func copy() -> FakeLinux {
@@ -176,6 +180,10 @@ final class FakeLinux: LinuxSystem {
     }
   }
 
+  func tellEachSecond(_ texts: [String]) { told = texts }
+
+  func stopTelling() { told = [] }
+
   func log(_ line: String) throws(Errno) {
     if let logFailure { throw logFailure }
     kernelLog += line
@@ -199,6 +207,8 @@ final class FakeLinux: LinuxSystem {
         Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
     }
     onKexecLoad(self)
+    for text in told.prefix(secondsOfLoading) { write(text, to: .standardError) }
+    told.removeFirst(min(secondsOfLoading, told.count))
     try countCall()
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))
     if let failure = kexecLoadFailure ?? slotRefusals[slot] { throw failure }

@@ -24,11 +24,37 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("baton: digesting: 20 of 40 MiB, 5 s left") }, "\(lines)")
     // Nothing tells how far kexec_load(2) is; digesting took 42 steps of the clock.
     #expect(
-      lines.contains { $0 == "baton: loading: 40 MiB, about 9 s at the pace of digesting\u{1b}[K" },
-      "\(lines)")
+      lines.contains {
+        $0 == "baton: loading: 40 MiB, about 9 s left at the pace of digesting\u{1b}[K"
+      }, "\(lines)")
     // Nothing of it stays.
     #expect(linux.complaints.hasSuffix("\r\u{1b}[K"))
     #expect(!linux.complaints.contains("\n"))
+  }
+
+  private static func loading(_ rest: String) -> String { "baton: loading: 40 MiB\(rest)\u{1b}[K" }
+
+  @Test(arguments: [0, 3, 8, 20], [nil, .ioError] as [Errno?])
+  func `What is left of the load is counted down while the kernel is at it, and no longer`(
+    seconds: Int, failure: Errno?
+  ) throws {
+    let linux = try FakeLinux.machine()
+    large(linux)
+    linux.secondsOfLoading = seconds
+    linux.kexecLoadFailure = failure
+    // A warning comes after.
+    linux.fileFailures["/var/lib/baton/last.json"] = .ioError
+    let status = Baton.run(Self.load, system: linux)
+    #expect(status == (failure == nil ? .success : .systemCall), "\(linux.complaints)")
+    let left = (1...9).reversed().map {
+      Self.loading(", about \($0) s left at the pace of digesting")
+    }
+    // Where it takes longer than that, its size is left.
+    let lines = (left + [Self.loading("")]).prefix(seconds + 1)
+    let place = try #require(linux.complaints.firstRange(of: "\rbaton: loading"))
+    let shown = linux.complaints[place.lowerBound...]
+    #expect(shown.hasPrefix(lines.map { "\r" + $0 }.joined() + "\r\u{1b}[K"), "\(shown)")
+    #expect(shown.ranges(of: "\u{1b}[K").count == lines.count + 1, "\(shown)")
   }
 
   @Test(arguments: ["gzip -1", "zstd -1", "xz -0", "xz --format=lzma -0"])

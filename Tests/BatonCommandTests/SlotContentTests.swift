@@ -151,6 +151,109 @@ import Testing
     #expect(linux.normalSlot == nil)
   }
 
+  /// The played kernel's /proc/kcore, changed in one way that has a name.
+  struct BrokenCore: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    /// Little-endian numbers: where they are written, and of how many bytes.
+    private let changes: [(offset: Int, size: Int, value: UInt64)]
+    /// What is left of the file.
+    private let length: Int
+
+    init(
+      _ name: String, _ changes: [(offset: Int, size: Int, value: UInt64)] = [],
+      length: Int = .max
+    ) {
+      testDescription = name
+      self.changes = changes
+      self.length = length
+    }
+
+    func apply(to linux: FakeLinux) throws {
+      var bytes = try #require(linux.files["/proc/kcore"])
+      for change in changes {
+        for index in 0..<change.size {
+          bytes[change.offset + index] = UInt8(
+            truncatingIfNeeded: change.value >> UInt64(8 * index))
+        }
+      }
+      linux.files["/proc/kcore"] = Array(bytes.prefix(length))
+      linux.imagePointers = ImagePointers()
+    }
+  }
+
+  /// In the file: the program headers of code and images, the function, its variable, and the image that the
+  /// variable points to (FakeLinux+Memory.swift).
+  private static let (codePart, imagePart) = (64 + 56, 64 + 2 * 56)
+  private static let (function, variable, image) = (0x1200, 0x2010, 0x3000)
+  private static let (count, firstPlace, firstSize) = (image + 56, image + 80, image + 88)
+  private static let nop: UInt64 = 0xD503_201F
+
+  @Test(arguments: [
+    BrokenCore("empty", length: 0), BrokenCore("cut in the header", length: 40),
+    BrokenCore("no ELF file", [(0, 4, 0x464c_457e)]), BrokenCore("of 32 bits", [(4, 1, 1)]),
+    BrokenCore("big-endian", [(5, 1, 2)]),
+    BrokenCore("headers behind the end", [(32, 8, 1 << 40)]),
+    BrokenCore("headers beyond 63 bits", [(32, 8, .max)]),
+    BrokenCore("headers too small", [(54, 2, 55)]), BrokenCore("no headers", [(56, 2, 0)]),
+    BrokenCore("more headers than there are bytes", [(56, 2, 0xffff)]),
+    BrokenCore("cut in the headers", length: codePart + 40),
+    BrokenCore("code is a note", [(codePart, 4, 4)]),
+    BrokenCore("code is elsewhere", [(codePart + 16, 8, 0x1000)]),
+    BrokenCore("code ends within the function", [(codePart + 32, 8, 0x27f)]),
+    BrokenCore("code lies behind the end", [(codePart + 8, 8, 1 << 40)]),
+    BrokenCore("code lies beyond 64 bits", [(codePart + 8, 8, .max)]),
+    BrokenCore("cut in the function", length: function + 4),
+    BrokenCore("the function returns at once", [(function, 4, 0xD65F_03C0)]),
+    BrokenCore("the function names no page", [(function + 8, 4, nop)]),
+    BrokenCore("the function loads nothing", [(function + 24, 4, nop)]),
+    BrokenCore("the variable is nowhere", [(function + 8, 4, 0xB07F_FFE3)]),
+    BrokenCore("cut in the variable", length: variable + 4),
+    BrokenCore("the variable is null", [(variable, 8, 0)]),
+    BrokenCore("the variable points nowhere", [(variable, 8, 0x8000_0000_0000)]),
+    BrokenCore("the variable points to the end", [(variable, 8, FakeLinux.heap + 0xff8)]),
+    BrokenCore("images lie behind the end", [(imagePart + 8, 8, 1 << 40)]),
+    BrokenCore("cut in the image", length: firstPlace),
+    BrokenCore("no segments", [(count, 8, 0)]), BrokenCore("17 segments", [(count, 8, 17)]),
+    BrokenCore("2^64 - 1 segments", [(count, 8, .max)]),
+    BrokenCore("more segments than are filled in", [(count, 8, 16)]),
+    BrokenCore("a segment without a size", [(firstSize, 8, 0)]),
+    BrokenCore("a segment at half a page", [(firstPlace, 8, 0x6000_0800)]),
+    BrokenCore("a segment of half a page", [(firstSize, 8, 0x800)]),
+    BrokenCore(
+      "a segment beyond 64 bits", [(firstPlace, 8, UInt64.max - 0xfff), (firstSize, 8, 0x2000)]),
+  ])
+  func `A proc kcore that leads to no image shows nothing, and the status says so`(
+    broken: BrokenCore
+  ) throws {
+    let linux = try loaded(try .machine())
+    #expect(linux.loadedImage(in: .normal) != nil)
+    try broken.apply(to: linux)
+    #expect(linux.loadedImage(in: .normal) == nil)
+    #expect(words(linux).hasSuffix(Self.unconfirmed + "\n"))
+    let answer = try linux.status()
+    #expect(answer["loadedByBaton"] as? Bool == true)
+    #expect(answer["replaced"] is NSNull)
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.normalSlot == nil)
+  }
+
+  @Test(arguments: [
+    BrokenCore("fewer segments", [(count, 8, 1)]),
+    BrokenCore("another place", [(firstPlace, 8, 0x6000_0000)]),
+    BrokenCore("another size", [(firstSize, 8, 0x1000)]),
+  ])
+  func `A proc kcore with another image says that another tool loaded it`(
+    broken: BrokenCore
+  ) throws {
+    let linux = try loaded(try .machine())
+    try broken.apply(to: linux)
+    #expect(words(linux).hasPrefix("next kernel: loaded by another tool, over /boot/Image"))
+    #expect(try linux.status()["replaced"] as? Bool == true)
+    #expect(Baton.run(["-u"], system: linux) == .success)
+    #expect(linux.complaints.contains("baton -u -f unloads it"))
+    #expect(linux.normalSlot != nil)
+  }
+
   @Test func `Whatever the kernel's memory holds, it is an image or none`() throws {
     let linux = try loaded(try .reserving())
     let whole = try #require(linux.files["/proc/kcore"])

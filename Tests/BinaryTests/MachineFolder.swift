@@ -136,6 +136,10 @@ final class FolderLinux: LinuxSystem {
 
   func log(_ line: String) throws(Errno) {}
 
+  func tellEachSecond(_ texts: [String]) {}
+
+  func stopTelling() {}
+
   var isErrorTerminal: Bool { false }
 
   var milliseconds: UInt64 { real.milliseconds }

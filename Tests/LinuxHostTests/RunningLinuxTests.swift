@@ -44,6 +44,49 @@ import Testing
     #expect(words.contains("a file was lost\n"))
   }
 
+  @Test(.timeLimit(.minutes(2)))
+  func `Lines are told on a terminal one after the other, and none once that is over`() {
+    // Sound: the name is a literal.
+    let terminal = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    defer { close(terminal) }
+    // TIOCSPTLCK and TIOCGPTPEER (ioctl_tty(2)): unlocks the other end, and opens it.
+    var isLocked: Int32 = 0
+    // Sound: the request takes an int.
+    #expect(unsafe ioctl(terminal, 0x4004_5431, &isLocked) == 0)
+    let end = ioctl(terminal, 0x5441, O_RDWR | O_NOCTTY)
+    #expect(end >= 0)
+    defer { close(end) }
+    let lines = (1...99).map { "\rline \($0)." }
+    let bytes = Array(lines.map { $0 + "\0" }.joined().utf8)
+    // Sound: as many bytes as there are.
+    unsafe bytes.withUnsafeBytes { unsafe linux_tell_each_second(end, $0.baseAddress, $0.count) }
+    var told = ""
+    // This thread is in system calls meanwhile.
+    func readUntil(_ words: String) {
+      while !told.contains(words) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        // Sound: the buffer is as large as it says.
+        let count = unsafe buffer.withUnsafeMutableBytes {
+          unsafe read(terminal, $0.baseAddress, $0.count)
+        }
+        guard count > 0 else { return }
+        told += String(decoding: buffer[..<count], as: UTF8.self)
+      }
+    }
+    readUntil("line 2.")
+    linux_stop_telling()
+    // Sound: the literal has three bytes.
+    unsafe _ = write(end, "end", 3)
+    readUntil("end")
+    let count = told.ranges(of: "line").count
+    #expect(count >= 2)
+    #expect(told == lines.prefix(count).joined() + "end")
+    var more = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
+    // Sound: one structure is one.
+    #expect(unsafe poll(&more, 1, 1500) == 0)
+    linux_stop_telling()
+  }
+
   @Test func `What cannot be mapped is refused with the reason`() throws {
     try inDirectory { directory in
       #expect(refusal(mapping: directory + "/none") == .noSuchFile)

@@ -96,6 +96,12 @@ int linux_unlzma_begin(struct linux_decoder *decoder, int is_alone, uint64_t mem
 int linux_unlzma(struct linux_decoder *decoder, size_t input);
 void linux_unlzma_end(struct linux_decoder *decoder);
 
+// Writes one of `lines`, each with its terminator, after each second, in a thread of its own, until they
+// are used up or linux_stop_telling is called: behind that it writes nothing more. Where there is no
+// thread to be had, it writes nothing.
+void linux_tell_each_second(int descriptor, const char *lines, size_t size);
+void linux_stop_telling(void);
+
 long linux_kexec_load(
     uint64_t entry, size_t count, const struct linux_kexec_segment *segments, uint64_t flags);
 // `command_line` has its terminator, which `size` counts.
