@@ -43,7 +43,12 @@ extension DeviceTree {
     guard let parent = parent(of: node) else {
       throw .malformedProperty("reg", node: node)
     }
-    let counts = try cellCounts(of: parent)
+    return try registers(in: value, of: node, cellCounts(of: parent))
+  }
+
+  private func registers(
+    in value: PropertyValue, of node: NodeID, _ counts: CellCounts
+  ) throws(DeviceTreeContentError) -> [Register] {
     let entrySize = counts.address + counts.size
     guard value.bytes.count % 4 == 0, entrySize > 0, value.cellCount % entrySize == 0 else {
       throw .malformedProperty("reg", node: node)
@@ -69,18 +74,84 @@ extension DeviceTree {
     of node: NodeID
   ) throws(DeviceTreeContentError) -> [PhysicalRange] {
     var looks = 0
-    return try physicalRanges(of: node, counting: &looks)
+    var space: AddressSpace?
+    return try physicalRanges(of: node, in: &space, counting: &looks)
   }
 
-  /// The same for one of several nodes, which have the limit together.
+  /// What the addresses of a bus's children mean: the same for all of them, and read once, since a bus
+  /// may have as many properties as it has children.
+  struct AddressSpace {
+    fileprivate let counts: CellCounts
+    fileprivate var translations: [Translation] = []
+    /// What ends the way before the root.
+    fileprivate var obstacle: Obstacle?
+  }
+
+  /// `ranges` of a bus: what leads from its own addresses to those of the bus that it is on.
+  fileprivate struct Translation {
+    let bus: NodeID
+    let ranges: PropertyValue
+    let counts: CellCounts
+    let parentCounts: CellCounts
+
+    var entrySize: Int { counts.address + parentCounts.address + counts.size }
+  }
+
+  fileprivate enum Obstacle {
+    /// A bus without `ranges` has no way through.
+    case noRanges
+    case malformed(DeviceTreeContentError)
+  }
+
+  private func addressSpace(under bus: NodeID) throws(DeviceTreeContentError) -> AddressSpace {
+    var space = AddressSpace(counts: try cellCounts(of: bus))
+    var current = bus
+    while let parent = parent(of: current) {
+      guard let ranges = property("ranges", of: current) else {
+        space.obstacle = .noRanges
+        return space
+      }
+      // Empty, it changes nothing.
+      if !ranges.bytes.isEmpty {
+        do throws(DeviceTreeContentError) {
+          let translation = Translation(
+            bus: current, ranges: ranges, counts: try cellCounts(of: current),
+            parentCounts: try cellCounts(of: parent))
+          let size = translation.entrySize
+          guard ranges.bytes.count % 4 == 0, size > 0, ranges.cellCount % size == 0 else {
+            throw .malformedProperty("ranges", node: current)
+          }
+          space.translations.append(translation)
+        } catch {
+          space.obstacle = .malformed(error)
+          return space
+        }
+      }
+      current = parent
+    }
+    return space
+  }
+
+  /// The same for one of several children of a bus, which have the limit together.
+  ///
+  /// - Parameter space: of that bus; nil until it is needed.
   func physicalRanges(
-    of node: NodeID, counting looks: inout Int
+    of node: NodeID, in space: inout AddressSpace?, counting looks: inout Int
   ) throws(DeviceTreeContentError) -> [PhysicalRange] {
-    var registers = try registers(of: node)
-    var current = node
-    while !registers.isEmpty, let bus = parent(of: current), let parentBus = parent(of: bus) {
-      try translate(&registers, through: bus, under: parentBus, for: node, counting: &looks)
-      current = bus
+    guard let value = property("reg", of: node) else { return [] }
+    guard let parent = parent(of: node) else { throw .malformedProperty("reg", node: node) }
+    let known: AddressSpace
+    if let space { known = space } else { known = try addressSpace(under: parent) }
+    space = known
+    var registers = try registers(in: value, of: node, known.counts)
+    if registers.isEmpty { return [] }
+    for translation in known.translations {
+      try translate(&registers, by: translation, for: node, counting: &looks)
+    }
+    switch known.obstacle {
+    case .noRanges: throw .notTranslatable(node: node)
+    case .malformed(let error): throw error
+    case nil: break
     }
     var result: [PhysicalRange] = []
     result.reserveCapacity(registers.count)
@@ -94,21 +165,13 @@ extension DeviceTree {
     return result
   }
 
-  /// From the addresses in the space of `bus` to those in that of `parentBus` (Devicetree
-  /// Specification v0.4, 2.3.8): an empty `ranges` changes nothing, none at all means that there is
-  /// no way through.
+  /// From the addresses of a bus to those of the bus that it is on (Devicetree Specification v0.4, 2.3.8).
   private func translate(
-    _ registers: inout [Register], through bus: NodeID, under parentBus: NodeID,
-    for node: NodeID, counting looks: inout Int
+    _ registers: inout [Register], by translation: Translation, for node: NodeID,
+    counting looks: inout Int
   ) throws(DeviceTreeContentError) {
-    guard let ranges = property("ranges", of: bus) else { throw .notTranslatable(node: node) }
-    if ranges.bytes.isEmpty { return }
-    let counts = try cellCounts(of: bus)
-    let parentCounts = try cellCounts(of: parentBus)
-    let entrySize = counts.address + parentCounts.address + counts.size
-    guard ranges.bytes.count % 4 == 0, entrySize > 0, ranges.cellCount % entrySize == 0 else {
-      throw .malformedProperty("ranges", node: bus)
-    }
+    let (ranges, entrySize) = (translation.ranges, translation.entrySize)
+    let (counts, parentCounts) = (translation.counts, translation.parentCounts)
     nextRegister: for index in registers.indices {
       let register = registers[index]
       for start in stride(from: 0, to: ranges.cellCount, by: entrySize) {
@@ -125,7 +188,7 @@ extension DeviceTree {
         let distance = register.address - childStart
         guard distance <= length, register.size <= length - distance else { continue }
         let (translated, overflow) = parentStart.addingReportingOverflow(distance)
-        guard !overflow else { throw .malformedProperty("ranges", node: bus) }
+        guard !overflow else { throw .malformedProperty("ranges", node: translation.bus) }
         registers[index] = Register(address: translated, size: register.size)
         continue nextRegister
       }

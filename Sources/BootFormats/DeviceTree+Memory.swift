@@ -5,9 +5,11 @@ extension DeviceTree {
   /// regard to reservations. Empty where there are none, as behind UEFI's stub.
   public func memory() throws(DeviceTreeContentError) -> PhysicalRangeSet {
     var memory: [PhysicalRange] = []
+    var space: AddressSpace?
+    var looks = 0
     for node in children(of: root)
     where property("device_type", of: node)?.contains("memory") ?? false && isAvailable(node) {
-      memory += try physicalRanges(of: node)
+      memory += try physicalRanges(of: node, in: &space, counting: &looks)
     }
     return PhysicalRangeSet(memory)
   }
@@ -25,10 +27,11 @@ extension DeviceTree {
   public func reservedMemory() throws(DeviceTreeContentError) -> [ReservedMemory] {
     guard let parent = child("reserved-memory", of: root) else { return [] }
     var result: [ReservedMemory] = []
+    var space: AddressSpace?
     var looks = 0
     for node in children(of: parent) where isAvailable(node) {
       let isNoMap = hasProperty("no-map", of: node)
-      for range in try physicalRanges(of: node, counting: &looks) {
+      for range in try physicalRanges(of: node, in: &space, counting: &looks) {
         result.append(ReservedMemory(node: node, range: range, isNoMap: isNoMap))
       }
     }
