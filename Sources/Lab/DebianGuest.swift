@@ -26,8 +26,6 @@ public struct DebianGuest: Sendable {
     machine.commandLine =
       "quiet crashkernel=256M systemd.unit=multi-user.target systemd.show_status=0"
       + " systemd.default_standard_output=journal+console"
-    // A minute on an idle machine.
-    machine.timeLimit = .seconds(600)
   }
 
   /// Runs the guest to its end: that of the next kernel, if the commands start one.

@@ -20,7 +20,7 @@ public final class DebugStub {
   ///
   /// - Parameter patience: how long to wait for the stub to appear, and for each of its answers.
   public static func withConnection<Result: Sendable>(
-    to path: String, patience: Duration = .seconds(60),
+    to path: String, patience: Duration = .seconds(300),
     _ body: @escaping @Sendable (DebugStub) throws -> Result
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in

@@ -78,7 +78,7 @@ public struct FormatChain: Sendable {
       let size = files.reduce(0) { $0 + $1.contents.count }
       try await DiskImage.make(
         at: directory + "/disk", mebibytes: (size >> 20) * 11 / 10 + 16, files: files)
-      machine.timeLimit = .seconds(60 + 60 * steps.count)
+      machine.timeLimit = .seconds(120 * (steps.count + 1))
       let run = try await machine.run()
       let arrivals = run.lines.compactMap(Self.arrival)
       guard arrivals.map(\.turn) == Array(0...steps.count), run.end == .poweredOff else {

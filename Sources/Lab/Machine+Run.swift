@@ -91,7 +91,7 @@ extension Machine {
         let ending = Ending()
         let stop: @Sendable () async -> Void = {
           await execution.teardown(using: [
-            .gracefulShutDown(allowedDurationToNextStep: .seconds(5))
+            .gracefulShutDown(allowedDurationToNextStep: .seconds(60))
           ])
         }
         let guest = Guest(
@@ -151,9 +151,10 @@ extension Machine {
         }
       let end: GuestEnd
       switch (asked, reason) {
+      // What the guest does behind the line that was enough depends on how soon the lab reads that.
+      case (_, .seenEnough): end = .ended
       // What the guest did explains a debugger's broken connection, not the other way round.
       case (let asked?, _): end = asked
-      case (nil, .seenEnough): end = .ended
       case (nil, .timeLimit): end = .timeLimit
       case (nil, .failure(let error)) where outcome.terminationStatus.isSuccess: throw error
       case (nil, .failure), (nil, nil):

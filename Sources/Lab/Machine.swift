@@ -119,8 +119,9 @@ public struct Machine: Sendable {
   public var debugSocket: String?
   /// Whether the guest waits for a debugger before its first instruction.
   public var startsStopped = false
-  /// How long the guest may run before it is ended.
-  public var timeLimit = Duration.seconds(120)
+  /// How long the guest may run before it is ended: many times what the lab's longest takes on an idle
+  /// machine, since it may have to share a busy one, and only a guest that hangs takes all of it.
+  public var timeLimit = Duration.seconds(600)
 
   public init() {}
 

@@ -60,8 +60,6 @@ public struct MatrixCell: Sendable, CustomStringConvertible {
     if crashes {
       handoff.crashKernel = "256M"
       handoff.crashes = true
-      // The shell follows the frames word by word.
-      handoff.machine.timeLimit += .seconds(240)
     }
     let report = try await handoff.run(in: workspace)
     if crashes {

@@ -22,7 +22,7 @@ extension StageSnapshot {
   ///
   /// - Returns: the shares, and the run.
   public func runCountingShares(
-    timeLimit: Duration = .seconds(900)
+    timeLimit: Duration = .seconds(1800)
   ) async throws -> (shares: ProcessorShares, run: GuestRun) {
     guard let stage = listing.ranges[.stage] else {
       throw LabError.malformed(what: "the plan: no stage in it", line: "")

@@ -29,7 +29,6 @@ public struct RelayRun: Sendable, CustomStringConvertible {
   public var cpu: String?
   /// RAM in MiB.
   public var memory = 2048
-  public var timeLimit = Duration.seconds(240)
 
   public init(_ system: System, _ level: Level, _ granule: Granule = .size4K) {
     self.system = system
@@ -102,7 +101,6 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     if granule == .size16K { machine.cpu = "neoverse-n1" }
     if let cpu { machine.cpu = cpu }
     machine.memory = memory
-    machine.timeLimit = timeLimit
     machine.board = board
     machine.platform = platform
     machine.kernel = try workspace.relay()

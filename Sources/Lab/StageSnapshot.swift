@@ -57,7 +57,7 @@ public struct StageSnapshot: Sendable {
   ///
   /// - Parameter log: where the plugin's log is to go, if it is wanted.
   public func run(
-    flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(240)
+    flipping bit: Bit? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(600)
   ) async throws -> GuestRun {
     try await run(plugin: plugin, timeLimit: timeLimit) { stub in
       guard let bit else { return }
@@ -74,7 +74,7 @@ public struct StageSnapshot: Sendable {
   ///   - text: the lab ends the guest at the first line of the console that contains it.
   ///   - adapt: changes what of the machine is no part of the guest's state.
   public func run(
-    until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(240),
+    until text: String? = nil, plugin: Machine.Plugin? = nil, timeLimit: Duration = .seconds(600),
     adapting adapt: (inout Machine) -> Void = { _ in },
     changing change: @escaping @Sendable (DebugStub) throws -> Void
   ) async throws -> GuestRun {

@@ -74,7 +74,6 @@ struct RunCommand: AsyncParsableCommand {
     handoff.machine.level = level
     handoff.machine.cpu = cpu
     handoff.machine.platform = platform
-    if platform != .deviceTree { handoff.machine.timeLimit = .seconds(240) }
     handoff.machine.gic = gic
     handoff.machine.hasITS = its
     handoff.machine.processors = cpus

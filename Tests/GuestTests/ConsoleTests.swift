@@ -13,7 +13,6 @@ import Testing
     var handoff = try Handoff(debian: "6.1-full", in: workspace)
     handoff.machine.board = .raspberryPi3
     handoff.machine.deviceTree = try workspace.deviceTree("bcm2837-rpi-3-b")
-    handoff.machine.timeLimit = .seconds(240)
     let token = handoff.token
     let run = try await GuestSlots.shared.withGuest { [handoff] in
       try await handoff.runUnmeasured(in: workspace)

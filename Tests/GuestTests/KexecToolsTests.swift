@@ -91,7 +91,6 @@ import Testing
       machine.kernel = try workspace.kernel("6.1")
       machine.initrd = directory + "/grammar.cpio"
       machine.commandLine = "quiet crashkernel=128M"
-      machine.timeLimit = .seconds(600)
       let guest = machine
       return try await GuestSlots.shared.withGuest { try await guest.run() }
     }

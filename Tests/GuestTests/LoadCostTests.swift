@@ -19,7 +19,6 @@ import Testing
     var handoff = try Handoff(debian: kernel, in: workspace)
     handoff.machine.memory = memory
     handoff.machine.commandLine = arguments
-    handoff.machine.timeLimit = .seconds(240)
     handoff.ballast = ballast
     handoff.memoryInUse = used
     let prepared = handoff

@@ -46,12 +46,10 @@ import Testing
       MatrixCell("6.1") {
         $0.platform = .firmwareACPI
         $0.level = .vhe
-        $0.timeLimit = .seconds(240)
       },
       MatrixCell("6.12") {
         $0.platform = .firmwareDeviceTree
         $0.level = .el1
-        $0.timeLimit = .seconds(240)
       },
       MatrixCell("5.10") { $0.hasITS = true },
       MatrixCell("6.12") {

@@ -155,7 +155,6 @@ import Testing
     let workspace = Workspace()
     var handoff = try Handoff(debian: "6.1", in: workspace)
     handoff.machine.memory = 512
-    handoff.machine.timeLimit = .seconds(600)
     handoff.interlude = Self.script
     let run = try await GuestSlots.shared.withGuest { [handoff] in
       try await handoff.runUnmeasured(in: workspace)

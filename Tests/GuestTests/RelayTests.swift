@@ -65,7 +65,6 @@ import Testing
       handoff.secondKernel = try workspace.relay()
       handoff.secondInitrd = image
       handoff.secondArguments = arguments
-      handoff.machine.timeLimit = .seconds(600)
       return try await handoff.runUnmeasured(in: workspace)
     }
   }
@@ -78,8 +77,6 @@ import Testing
     try await GuestSlots.shared.withGuest {
       try await HostFile.withTemporaryDirectory { directory in
         let log = directory + "/caches"
-        var run = run
-        run.timeLimit = .seconds(600)
         _ = try await run.boot(
           payload, in: workspace,
           plugin: .init(
@@ -171,7 +168,6 @@ import Testing
     var machine = try run.machine(in: Workspace())
     machine.commandLine = "relay.bench=\(mebibytes) relay.level=\(run.level.rawValue)"
     machine.clocksCountInstructions = true
-    machine.timeLimit = .seconds(600)
     let prepared = machine
     let result = try await GuestSlots.shared.withGuest { try await prepared.run() }
     #expect(result.end == .reset)
@@ -319,7 +315,6 @@ import Testing
       var machine = try RelayRun(.linear, .el2).machine(in: workspace)
       machine.commandLine = refusal.arguments
       if refusal.hasPayload { machine.initrd = image }
-      machine.timeLimit = .seconds(60)
       return try await machine.run()
     }
     #expect(run.end == .reset)

@@ -14,7 +14,6 @@ import Testing
     handoff.machine.board = .sbsaReference
     handoff.machine.level = .vhe
     handoff.machine.clocksCountInstructions = true
-    handoff.machine.timeLimit = .seconds(300)
     if keepsRunning { handoff.machine.commandLine = "watchdog.stop_on_reboot=0" }
     handoff.modules = ["sbsa_gwdt"]
     handoff.interlude =
