@@ -10,4 +10,6 @@ public struct Building: Sendable {
   var mappings: [Mapping] = []
   /// Likewise, and disjoint from the mappings.
   var windows: [Window] = []
+  /// The windows' parts, in ascending order of virtual addresses.
+  var parts: [WindowPart] = []
 }

@@ -14,8 +14,9 @@ struct TableLayout {
     /// Of no meaning in a window.
     let physical: PhysicalAddress
     let kind: MemoryKind
-    /// The window that the entries belong to, which go on where its run before has ended.
-    let window: Int?
+    /// The part of a window that the entries belong to, page by page: they go on where its run
+    /// before has ended.
+    let part: Int?
   }
 
   let geometry: TranslationGeometry
@@ -23,7 +24,7 @@ struct TableLayout {
   /// the granule's page.
   let mappings: [Mapping]
   /// Likewise, but for the joining.
-  let windows: [Window]
+  let parts: [WindowPart]
 
   /// The number of tables, a page each.
   var tableCount: Int {
@@ -36,7 +37,8 @@ struct TableLayout {
   /// `run` for all entries that map memory, in ascending order and as many at a time as there are; a
   /// table comes before all that lies in it, the root first.
   ///
-  /// Linear in the number of mappings and runs; how many ranges a window has does not matter.
+  /// Linear in the number of mappings, parts of windows and runs; how many ranges a part has does not
+  /// matter.
   @inline(__always)
   func visit(table: (Int, VirtualAddress) -> Void, run: (Run) -> Void) {
     let granule = geometry.granule
@@ -47,28 +49,32 @@ struct TableLayout {
     let pagesShift = UInt64(granule.entryShift(atLevel: lastLevel - 1))
     table(
       startLevel,
-      mappings.first?.virtualStart ?? windows.first?.virtualStart ?? VirtualAddress(0))
+      mappings.first?.virtualStart ?? parts.first?.virtualStart ?? VirtualAddress(0))
     // Leaves come in ascending order, so a table that was left is never entered again: which
     // table each level is in now is all that has to be remembered; of pages, most of all.
     var current = InlineArray<5, UInt64>(repeating: .max)
     var currentPages = UInt64.max
     var nextMapping = 0
-    var nextWindow = 0
-    while nextMapping < mappings.count || nextWindow < windows.count {
+    var nextPart = 0
+    while nextMapping < mappings.count || nextPart < parts.count {
       var virtual: UInt64
       var physical: UInt64 = 0
       var remaining: UInt64
       let kind: MemoryKind
-      var window: Int?
-      if nextWindow < windows.count,
+      var part: Int?
+      if nextPart < parts.count,
         nextMapping == mappings.count
-          || windows[nextWindow].virtualStart < mappings[nextMapping].virtualStart
+          || parts[nextPart].virtualStart < mappings[nextMapping].virtualStart
       {
-        virtual = windows[nextWindow].virtualStart.rawValue
-        remaining = windows[nextWindow].size
-        kind = windows[nextWindow].kind
-        window = nextWindow
-        nextWindow += 1
+        virtual = parts[nextPart].virtualStart.rawValue
+        remaining = parts[nextPart].size
+        kind = parts[nextPart].kind
+        if let start = parts[nextPart].physical {
+          physical = start.rawValue
+        } else {
+          part = nextPart
+        }
+        nextPart += 1
       } else {
         let mapping = mappings[nextMapping]
         virtual = mapping.virtualStart.rawValue
@@ -82,7 +88,7 @@ struct TableLayout {
         var shift = pageShift
         // Where there is a table of pages already, no block can be.
         if virtual >> pagesShift != currentPages {
-          if window == nil {
+          if part == nil {
             leafLevel = level(
               virtual: VirtualAddress(virtual), physical: PhysicalAddress(physical),
               remaining: remaining)
@@ -103,7 +109,7 @@ struct TableLayout {
         run(
           Run(
             level: leafLevel, count: Int(count), virtual: VirtualAddress(virtual),
-            physical: PhysicalAddress(physical), kind: kind, window: window))
+            physical: PhysicalAddress(physical), kind: kind, part: part))
         let size = count << shift
         virtual &+= size
         physical &+= size

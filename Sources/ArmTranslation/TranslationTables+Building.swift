@@ -84,9 +84,11 @@ extension TranslationTables where State == Building {
           ($0.physical.start.rawValue | $0.physical.size) & (pageSize - 1) != 0
         }, pageSize: pageSize)
     }
-    guard window.physicalEnd.rawValue <= 1 << UInt64(bits) else {
-      throw .beyondPhysicalAddressSize(
-        window.part { $0.physical.end == window.physicalEnd }, bits: bits)
+    // A range may end right where the addresses do.
+    if window.endBits >> UInt64(bits) != 0,
+      let part = window.firstPart(where: { $0.physical.end.rawValue > 1 << UInt64(bits) })
+    {
+      throw .beyondPhysicalAddressSize(part, bits: bits)
     }
     guard isInRange(window.virtualStart, size: window.size) else {
       throw .beyondVirtualAddressSize(window.part { _ in false }, bits: bits)
@@ -107,6 +109,11 @@ extension TranslationTables where State == Building {
       break
     }
     state.windows.insert(window, at: index)
+    var place = 0
+    while place < state.parts.count, state.parts[place].virtualStart < window.virtualStart {
+      place += 1
+    }
+    state.parts.insert(contentsOf: window.parts(state.granule), at: place)
   }
 
   /// The number of pages, of the granule's size, that `seal(in:)` will take: exact, and the same
@@ -121,6 +128,52 @@ extension TranslationTables where State == Building {
   public consuming func seal(
     in memory: PhysicalRange
   ) throws(TableMemoryError) -> TranslationTables<Sealed> {
+    let layout = layout
+    let pages = layout.tableCount
+    var words = [UInt64]()
+    words.reserveCapacity(pages * state.granule.entriesPerTable)
+    let used = try seal(layout, pages, in: memory, appendingTo: &words)
+    return TranslationTables<Sealed>(
+      state: Sealed(
+        memory: used, allWords: words, firstWord: 0, regime: state.regime, range: state.range,
+        geometry: layout.geometry))
+  }
+
+  /// Puts the tables of both ranges into the first pages of `memory`, one behind the other, these
+  /// first: as `seal(in:)` twice, but that all words are in one array without being copied.
+  ///
+  /// - Returns: both, and the words of both.
+  public consuming func seal(
+    before upper: consuming TranslationTables<Building>, in memory: PhysicalRange
+  ) throws(TableMemoryError) -> (
+    lower: TranslationTables<Sealed>, upper: TranslationTables<Sealed>, words: [UInt64]
+  ) {
+    let layouts = (layout, upper.layout)
+    let pages = (layouts.0.tableCount, layouts.1.tableCount)
+    var words = [UInt64]()
+    words.reserveCapacity((pages.0 + pages.1) * state.granule.entriesPerTable)
+    let first = try seal(layouts.0, pages.0, in: memory, appendingTo: &words)
+    let firstWord = words.count
+    let second = try upper.seal(
+      layouts.1, pages.1, in: PhysicalRange(first.end, upTo: memory.end), appendingTo: &words)
+    return (
+      TranslationTables<Sealed>(
+        state: Sealed(
+          memory: first, allWords: words, firstWord: 0, regime: state.regime, range: state.range,
+          geometry: layouts.0.geometry)),
+      TranslationTables<Sealed>(
+        state: Sealed(
+          memory: second, allWords: words, firstWord: firstWord, regime: upper.state.regime,
+          range: upper.state.range, geometry: layouts.1.geometry)),
+      words
+    )
+  }
+
+  /// - Returns: the pages that the tables take.
+  private func seal(
+    _ layout: TableLayout, _ pages: Int, in memory: PhysicalRange,
+    appendingTo words: inout [UInt64]
+  ) throws(TableMemoryError) -> PhysicalRange {
     let granule = state.granule
     guard memory.start.isAligned(to: granule.pageSize) else {
       throw .unaligned(memory, pageSize: granule.pageSize)
@@ -128,18 +181,13 @@ extension TranslationTables where State == Building {
     guard memory.end.rawValue >> UInt64(state.format.bits) == 0 else {
       throw .beyondPhysicalAddressSize(memory, bits: state.format.bits)
     }
-    let layout = layout
-    let pages = layout.tableCount
     guard UInt64(pages) <= memory.size / granule.pageSize,
       let used = PhysicalRange(start: memory.start, size: UInt64(pages) * granule.pageSize)
     else {
       throw .tooSmall(memory, pagesNeeded: pages)
     }
-    return TranslationTables<Sealed>(
-      state: Sealed(
-        memory: used,
-        words: layout.words(at: memory.start, tableCount: pages, regime: state.regime),
-        regime: state.regime, range: state.range, geometry: layout.geometry))
+    layout.append(to: &words, at: memory.start, regime: state.regime)
+    return used
   }
 
   private var layout: TableLayout {
@@ -158,7 +206,7 @@ extension TranslationTables where State == Building {
             state.mappings.first?.virtualStart.rawValue ?? .max,
             state.windows.first?.virtualStart.rawValue ?? .max))
       }
-    return TableLayout(geometry: geometry, mappings: state.mappings, windows: state.windows)
+    return TableLayout(geometry: geometry, mappings: state.mappings, parts: state.parts)
   }
 
   private func check(_ mapping: Mapping) throws(MappingError) {

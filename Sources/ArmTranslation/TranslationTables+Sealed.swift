@@ -8,7 +8,12 @@ extension TranslationTables where State == Sealed {
   public var memory: PhysicalRange { state.memory }
 
   /// The descriptors to be placed at `memory`, in order.
-  public var words: [UInt64] { state.words }
+  public var words: [UInt64] {
+    let count = Int(memory.size / 8)
+    // Copied only where others were sealed with them.
+    if count == state.allWords.count { return state.allWords }
+    return [UInt64](state.allWords[state.firstWord..<state.firstWord + count])
+  }
 
   /// `words` as they lie in memory: table walks read little-endian (SCTLR_ELx.EE = 0).
   public var bytes: [UInt8] {
@@ -46,6 +51,6 @@ extension TranslationTables where State == Sealed {
 extension TranslationTables: TableMemory where State == Sealed {
   public func word(at address: PhysicalAddress) -> UInt64? {
     guard memory.contains(address), address.isAligned(to: 8) else { return nil }
-    return words[Int((address - memory.start) / 8)]
+    return state.allWords[state.firstWord + Int((address - memory.start) / 8)]
   }
 }

@@ -16,8 +16,10 @@ public struct BackupList: Sendable, Hashable {
   public func extents<Memory: PageMemory>(
     pageSize: UInt64, in memory: Memory, limit: Int
   ) throws(EntryList.Malformed) -> [Extent] {
-    try [Extent](capacity: limit) { extents throws(EntryList.Malformed) in
-      var coalescer = ExtentCoalescer()
+    // Sound: there are no more extents than triples.
+    try unsafe [Extent](unsafeUninitializedCapacity: limit) {
+      (extents, count) throws(EntryList.Malformed) in
+      var coalescer = unsafe ExtentCoalescer(into: extents)
       var triple = first?.rawValue ?? 0
       var left = limit
       while triple != 0 {
@@ -25,10 +27,10 @@ public struct BackupList: Sendable, Hashable {
         left -= 1
         coalescer.append(
           source: memory.word(at: PhysicalAddress(triple)),
-          destination: memory.word(at: PhysicalAddress(triple &+ 8)), size: pageSize, to: &extents)
+          destination: memory.word(at: PhysicalAddress(triple &+ 8)), size: pageSize)
         triple = memory.word(at: PhysicalAddress(triple &+ 16))
       }
-      coalescer.finish(&extents)
+      count = coalescer.count
     }
   }
 }

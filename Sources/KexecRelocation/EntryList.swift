@@ -26,50 +26,55 @@ public struct EntryList: Sendable, Hashable {
   public func extents<Memory: PageMemory>(
     pageSize: UInt64, in memory: Memory, limit: Int
   ) throws(Malformed) -> [Extent] {
-    try [Extent](capacity: limit) { extents throws(Malformed) in
-      try coalesce(into: &extents, pageSize: pageSize, in: memory, limit: limit)
+    // Sound: there are no more extents than entries.
+    try unsafe [Extent](unsafeUninitializedCapacity: limit) { (extents, count) throws(Malformed) in
+      count = try unsafe coalesce(into: extents, pageSize: pageSize, in: memory, limit: limit)
     }
   }
 
+  /// - Returns: the number of extents.
+  @inline(__always)
   private func coalesce<Memory: PageMemory>(
-    into extents: inout OutputSpan<Extent>, pageSize: UInt64, in memory: Memory, limit: Int
-  ) throws(Malformed) {
-    var coalescer = ExtentCoalescer()
+    into extents: UnsafeMutableBufferPointer<Extent>, pageSize: UInt64, in memory: Memory,
+    limit: Int
+  ) throws(Malformed) -> Int {
+    var coalescer = unsafe ExtentCoalescer(into: extents)
     var entry = head
     var next: UInt64 = 0
     var destination: UInt64?
     var left = limit
-    while true {
-      // Sources are nearly all there is.
-      if entry.tag == PageEntry.sourceTag || entry.tag == PageEntry.zerosTag {
-        guard let target = destination else { throw .noDestination }
-        left &-= 1
-        guard left >= 0 else { throw .endless(limit: limit) }
-        if entry.tag == PageEntry.sourceTag {
-          coalescer.append(
-            source: entry.address, destination: target, size: pageSize, to: &extents)
-        } else {
-          coalescer.appendZeros(destination: target, size: pageSize, to: &extents)
+    while entry.tag != PageEntry.doneTag {
+      left &-= 1
+      guard left >= 0 else { throw .endless(limit: limit) }
+      switch entry.tag {
+      case PageEntry.sourceTag:
+        // Only a page of the list gives a destination.
+        guard var target = destination else { throw .noDestination }
+        // Nearly all entries are of this kind, one behind the other.
+        while true {
+          coalescer.append(source: entry.address, destination: target, size: pageSize)
+          target &+= pageSize
+          entry = PageEntry(rawValue: memory.word(at: PhysicalAddress(next)))
+          next &+= 8
+          guard entry.tag == PageEntry.sourceTag else { break }
+          if left == 0 { throw .endless(limit: limit) }
+          left &-= 1
         }
+        destination = target
+        continue
+      case PageEntry.zerosTag:
+        guard let target = destination else { throw .noDestination }
+        coalescer.appendZeros(destination: target, size: pageSize)
         destination = target &+ pageSize
-      } else if entry.tag == PageEntry.destinationTag {
-        destination = entry.address
-        left &-= 1
-        guard left >= 0 else { throw .endless(limit: limit) }
-      } else if entry.tag == PageEntry.indirectionTag {
-        next = entry.address
-        left &-= 1
-        guard left >= 0 else { throw .endless(limit: limit) }
-      } else if entry.tag == PageEntry.doneTag {
-        coalescer.finish(&extents)
-        return
-      } else {
-        throw .unknownEntry(entry.rawValue)
+      case PageEntry.destinationTag: destination = entry.address
+      case PageEntry.indirectionTag: next = entry.address
+      default: throw .unknownEntry(entry.rawValue)
       }
       // The head is no part of a page.
       if next == 0 { throw .unknownEntry(entry.rawValue) }
       entry = PageEntry(rawValue: memory.word(at: PhysicalAddress(next)))
       next &+= 8
     }
+    return coalescer.count
   }
 }

@@ -15,7 +15,7 @@ public struct Extent: Hashable, Sendable {
   let sourceStart: UInt64
   let destinationStart: UInt64
   /// In bytes.
-  public let size: UInt64
+  public internal(set) var size: UInt64
 
   /// The move of `size` bytes, or nil where an end is not aligned to `unit`, the size is not a
   /// multiple of it, a range leaves the address space, or the two ranges overlap.

@@ -84,16 +84,20 @@ public struct RelocationMap: Sendable {
   /// - Returns: nil where the map has none.
   public consuming func seal(in memory: PhysicalRange) throws(TableMemoryError) -> Tables? {
     guard let lower else { return nil }
-    let first = try lower.seal(in: memory)
-    guard let upper else { return Tables(lower: first, upper: nil) }
-    let second = try upper.seal(in: PhysicalRange(first.memory.end, upTo: memory.end))
-    return Tables(lower: first, upper: second)
+    guard let upper else {
+      let sealed = try lower.seal(in: memory)
+      return Tables(lower: sealed, upper: nil, words: sealed.words)
+    }
+    let sealed = try lower.seal(before: upper, in: memory)
+    return Tables(lower: sealed.lower, upper: sealed.upper, words: sealed.words)
   }
 
   /// A map's tables, in place.
   public struct Tables: Sendable {
     public let lower: TranslationTables<Sealed>
     public let upper: TranslationTables<Sealed>?
+    /// What lies in `memory`.
+    public let words: [UInt64]
 
     public var control: TranslationControl {
       guard let upper else { return lower.control }
@@ -103,9 +107,6 @@ public struct RelocationMap: Sendable {
     public var memory: PhysicalRange {
       PhysicalRange(lower.memory.start, upTo: (upper ?? lower).memory.end)
     }
-
-    /// What lies in `memory`.
-    public var words: [UInt64] { lower.words + (upper?.words ?? []) }
 
     /// As a handoff block states it.
     public var translation: HandoffBlock.Translation {
@@ -164,104 +165,35 @@ public struct RelocationMap: Sendable {
   /// Sources end to end in one window, destinations end to end in another: one long copy, cut only
   /// where zeros are made.
   ///
-  /// The destinations' window begins in step with the first of them, so that it takes blocks.
-  /// Destinations are at their own addresses, too: what was moved is looked at there.
+  /// Each window begins in step with its longest range, which so takes blocks. Destinations are at
+  /// their own addresses, too: what was moved is looked at there.
   public static func contiguous(
-    _ extents: [Extent], _ request: Request
+    _ extents: JoinedExtents, _ request: Request
   ) throws(Failure) -> RelocationMap {
     var lower = TranslationTables<Building>(
       regime: request.regime, granule: request.granule, format: request.format)
     var upper = request.emptyUpper
     try request.mapIdentity(of: request.destinations, in: &lower)
 
-    let joined = Joined(extents)
-    let step = request.largestUsefulBlock(joined.total)
-    let first = extents.first?.destination.start.rawValue ?? 0
+    let sources = extents.sources
+    let destinations = extents.destinations
+    let step = request.largestUsefulBlock(max(sources.size, destinations.size))
     // Sources, a gap, destinations: below the end of the range, which is left free.
-    let room = (joined.sourceTotal + step - 1) / step * step + step
-    let start = request.windowBase(size: room + step + joined.total + step, alignment: step)
-    let target = start &+ room &+ (first & (step - 1))
-    let sources = Window(joined.sources, at: VirtualAddress(start), as: .data)
+    let lead = sources.lead(step, request.granule)
+    let room = (lead + sources.size + step - 1) / step * step + step
+    let base = request.windowBase(size: room + step + destinations.size + step, alignment: step)
+    let start = base &+ lead
+    let target = base &+ room &+ destinations.lead(step, request.granule)
     do throws(MappingError) {
-      if upper == nil { try lower.map(sources) } else { try upper?.map(sources) }
-      var virtual = target
-      for run in joined.destinations {
-        let mapping = Mapping(run, at: VirtualAddress(virtual), as: .data)
-        if upper == nil { try lower.map(mapping) } else { try upper?.map(mapping) }
-        virtual &+= run.size
+      for window in [sources.window(at: start), destinations.window(at: target)] {
+        if upper == nil { try lower.map(window) } else { try upper?.map(window) }
       }
     } catch {
       throw .mapping(error)
     }
     return RelocationMap(
-      strategy: .identity, extents: joined.extents(sources: start, destinations: target),
+      strategy: .identity, extents: extents.extents(sources: start, destinations: target),
       lower: lower, upper: upper)
-  }
-
-  /// What extents are when their sources lie end to end, and their destinations.
-  private struct Joined {
-    let sources: [PhysicalRange]
-    /// Joined where they lie side by side, as they do wherever sources were scattered: blocks, not
-    /// pages.
-    private(set) var destinations: [PhysicalRange] = []
-    /// In bytes.
-    private(set) var sourceTotal: UInt64 = 0
-    private(set) var total: UInt64 = 0
-    /// By turns moved and made zeros, in bytes; the first is moved, if only nothing.
-    private var turns: [UInt64] = []
-
-    init(_ extents: [Extent]) {
-      var destinations: [PhysicalRange] = []
-      var runStart: UInt64 = 0
-      var runEnd: UInt64 = 0
-      var turns: [UInt64] = []
-      var turn: UInt64 = 0
-      var isZeros = false
-      func endRun() {
-        destinations.append(
-          PhysicalRange(PhysicalAddress(runStart), upTo: PhysicalAddress(runEnd)))
-      }
-      // In one pass, of a few instructions for each.
-      sources = [PhysicalRange](capacity: extents.count) { sources in
-        for extent in extents {
-          if extent.isZeros != isZeros {
-            turns.append(turn)
-            turn = 0
-            isZeros = !isZeros
-          }
-          turn &+= extent.size
-          if !isZeros { sources.append(extent.source) }
-          if runEnd != extent.destinationStart {
-            endRun()
-            runStart = extent.destinationStart
-            runEnd = runStart
-          }
-          runEnd &+= extent.size
-        }
-      }
-      endRun()
-      turns.append(turn)
-      self.destinations = destinations
-      self.turns = turns
-      for (index, size) in turns.enumerated() {
-        total += size
-        if index % 2 == 0 { sourceTotal += size }
-      }
-    }
-
-    /// One extent for each turn.
-    func extents(sources: UInt64, destinations: UInt64) -> [Extent] {
-      var extents: [Extent] = []
-      var source = sources
-      var target = destinations
-      for (index, size) in turns.enumerated() where size > 0 {
-        let isZeros = index % 2 != 0
-        extents.append(Extent(unchecked: isZeros ? BATON_EXTENT_ZEROS : source, target, size))
-        if !isZeros { source &+= size }
-        target &+= size
-      }
-      return extents
-    }
   }
 
   private init(
@@ -358,7 +290,7 @@ extension RelocationMap {
     case .off: .off(extents)
     case .identity: try identity(extents, request)
     case .linear: try linear(extents, request)
-    case .contiguous: try contiguous(extents, request)
+    case .contiguous: try contiguous(JoinedExtents(extents), request)
     case .none: .none
     }
   }

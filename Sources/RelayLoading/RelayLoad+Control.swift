@@ -29,7 +29,9 @@ extension RelayLoad {
         // In the contiguous map there are few, whatever there were: as many as turns of moving and of
         // making zeros.
         var listed = request.system == .contiguous ? min(extents.count, 256) : extents.count
-        var tablePages = Control.likelyTablePages(request, extents: extents.count)
+        let joined = request.system == .contiguous ? JoinedExtents(extents) : nil
+        // As many as are needed, once that is known: a map is made in no time from here on.
+        var tablePages = Control.fewTablePages
         while true {
           let blockSize = HandoffBlock.size(
             extents: listed, pieces: pieces, redistributors: request.redistributors.count)
@@ -44,7 +46,7 @@ extension RelayLoad {
           else { throw .tooLarge(bytes: region.size) }
           let place = PhysicalRange(base, upTo: base + region.size)
           let map = try SystemMap(
-            request, extents: extents, touched: touched, destinations: destinations,
+            request, extents: extents, joined: joined, touched: touched, destinations: destinations,
             control: region, at: place)
           let needed = map.map.pageCount
           guard needed <= tablePages, map.extents.count <= listed else {
@@ -71,11 +73,17 @@ extension RelayLoad {
       }
     }
 
-    /// As many pages as the tables take at the most, but for memory of many ranges.
-    static func likelyTablePages(_ request: Request, extents: Int) -> Int {
-      guard request.system == .contiguous else { return 8 }
-      // Two windows of pages that lie anywhere, and the windows' ends.
-      return 16 + 2 * extents * 8 / Int(request.granule.pageSize)
+    /// What tables take, in pages, but those of the contiguous map, and but for memory of many
+    /// ranges.
+    private static let fewTablePages = 8
+
+    /// The most that tables take, in pages, wherever `pages` that are moved or made zeros come to lie.
+    static func mostTablePages(_ request: Request, pages: Int) -> Int {
+      guard request.system == .contiguous else { return fewTablePages }
+      // Two windows, each with an entry for each page; and their ends, the levels above them, and what
+      // other maps take.
+      let entries = Int(request.granule.pageSize / 8)
+      return 2 * fewTablePages + 2 * ((pages + entries - 1) / entries)
     }
 
     init(_ request: Request, _ layout: Layout, pieces: [Piece]) {

@@ -41,9 +41,9 @@ extension RelayLoad {
         extents: pages, pieces: PieceCount.of(segments),
         redistributors: request.redistributors.count), Int(HandoffBlockView.maximumSize))
     let tables =
-      UInt64(Control.likelyTablePages(request, extents: pages)) * request.granule.pageSize
-    // A page of the loader's own, the stage, and the ends of pages.
-    let size = 0x10_0000 + UInt64(block) + tables
+      UInt64(Control.mostTablePages(request, pages: pages)) * request.granule.pageSize
+    // A page of the loader's own, the stage, and the ends of pages. A larger region is refused.
+    let size = 0x10_0000 + min(UInt64(block) + tables, UInt64(ControlRegion.maximumSize))
     var order = 0
     while request.granule.pageSize << UInt64(order) < size { order += 1 }
     return order

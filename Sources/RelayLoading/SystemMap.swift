@@ -12,8 +12,10 @@ struct SystemMap {
   /// As the block lists them.
   let extents: [Extent]
 
+  /// - Parameter joined: the extents as the contiguous map shows them, where that is the system.
   init(
-    _ request: RelayLoad.Request, extents: [Extent], touched: PhysicalRangeSet,
+    _ request: RelayLoad.Request, extents: [Extent], joined: JoinedExtents?,
+    touched: PhysicalRangeSet,
     destinations: PhysicalRangeSet, control: ControlRegion, at place: PhysicalRange
   ) throws(RelayFailure) {
     let end = request.mappable.ranges.last?.end ?? PhysicalAddress(0)
@@ -26,7 +28,8 @@ struct SystemMap {
       switch request.system {
       case .off, .identity, .none: map = try RelocationMap.identity(extents, mapped)
       case .linear: map = try RelocationMap.linear(extents, mapped)
-      case .contiguous: map = try RelocationMap.contiguous(extents, mapped)
+      case .contiguous:
+        map = try RelocationMap.contiguous(joined ?? JoinedExtents(extents), mapped)
       }
     } catch {
       switch error {

@@ -85,6 +85,104 @@ struct WindowTests {
     }
   }
 
+  /// Pages that lie alone, and ranges of one to three blocks with some pages: in step with where they
+  /// appear, a page out of step, or without a whole block in them.
+  private func mixedRanges(
+    _ machine: Machine, at start: UInt64, using generator: inout SeededGenerator
+  ) -> [PhysicalRange] {
+    let page = machine.granule.pageSize
+    let block = page * (page / 8)
+    var ranges: [PhysicalRange] = []
+    var virtual = start
+    for number in 1...UInt64.random(in: 3...12, using: &generator) {
+      var size = UInt64.random(in: 1...3, using: &generator) * page
+      var physical = number * 16 * block
+      switch Int.random(in: 0..<5, using: &generator) {
+      case 0, 1:
+        size += UInt64.random(in: 1...3, using: &generator) * block
+        physical += virtual & (block - 1)
+      case 2:
+        size += UInt64.random(in: 1...2, using: &generator) * block
+        physical += (virtual + page) & (block - 1)
+      case 3:
+        // As large as a block, and over the border of two.
+        size = block
+        physical += virtual & (block - 1)
+      default: physical += UInt64.random(in: 0..<64, using: &generator) * page
+      }
+      ranges.append(
+        PhysicalRange(PhysicalAddress(physical), upTo: PhysicalAddress(physical + size)))
+      virtual &+= size
+    }
+    return ranges
+  }
+
+  @Test(arguments: Machine.all)
+  func rangesThatAreInStepTakeBlocksAsMappingsDo(machine: Machine) throws {
+    let page = machine.granule.pageSize
+    let block = page * (page / 8)
+    var pagesSpared = 0
+    for seed in UInt64(0)..<(machine.granule == .size4K ? 16 : 3) {
+      var generator = SeededGenerator(seed: seed)
+      var start = UInt64.random(in: 1...3, using: &generator) * block
+      if Bool.random(using: &generator) {
+        start += UInt64.random(in: 0..<page / 8, using: &generator) * page
+      }
+      if machine.range == .upper { start = start &- 1 << 42 }
+      let ranges = mixedRanges(machine, at: start, using: &generator)
+      var expected = machine.empty
+      var virtual = start
+      for range in ranges {
+        try expected.map(Mapping(range, at: VirtualAddress(virtual), as: .data))
+        virtual &+= range.size
+      }
+      var tables = machine.empty
+      let window = Window(ranges, at: VirtualAddress(start), as: .data)
+      try tables.map(window)
+      #expect(tables.pageCount == expected.pageCount, "seed \(seed)")
+      #expect(try seal(tables, machine).words == seal(expected, machine).words, "seed \(seed)")
+      pagesSpared += max(0, Int((virtual &- start) / block) - tables.pageCount)
+    }
+    // There were blocks.
+    #expect(pagesSpared > 0)
+  }
+
+  @Test func tablesOfBothRangesAreSealedAsEachIsAlone() throws {
+    for seed in UInt64(0)..<8 {
+      var generator = SeededGenerator(seed: seed)
+      let lowerMachine = Machine(regime: .el1, granule: .size4K)
+      var lower = lowerMachine.empty
+      for mapping in Scenario(lowerMachine, using: &generator).mappings { try lower.map(mapping) }
+      var upper = TranslationTables<Building>(regime: .el1, granule: .size4K, range: .upper)
+      let start: UInt64 = 0 &- 1 << 40
+      try upper.map(
+        Window(
+          mixedRanges(lowerMachine, at: start, using: &generator), at: VirtualAddress(start),
+          as: .data))
+      let memory = PhysicalRange(
+        PhysicalAddress(0x7000_0000),
+        upTo: PhysicalAddress(
+          0x7000_0000 + UInt64(lower.pageCount + upper.pageCount) * 4096))
+      let both = try lower.seal(before: upper, in: memory)
+      let first = try lower.seal(in: memory)
+      let second = try upper.seal(in: PhysicalRange(first.memory.end, upTo: memory.end))
+      #expect(both.lower.words == first.words && both.upper.words == second.words)
+      #expect(both.words == first.words + second.words)
+      #expect(both.lower.root == first.root && both.upper.root == second.root)
+      #expect(both.upper.memory == second.memory)
+      let places = [memory.start, second.memory.start, memory.end]
+      for place in places {
+        #expect(both.lower.word(at: place) == first.word(at: place))
+        #expect(both.upper.word(at: place) == second.word(at: place))
+      }
+      #expect(throws: TableMemoryError.self) {
+        _ = try lower.seal(
+          before: upper,
+          in: PhysicalRange(memory.start, upTo: PhysicalAddress(memory.end.rawValue - 4096)))
+      }
+    }
+  }
+
   @Test func twoWindowsGoOnIndependently() throws {
     let machine = Machine(regime: .el2, granule: .size4K)
     var generator = SeededGenerator(seed: 1)
@@ -135,6 +233,10 @@ struct WindowTests {
     refused([good], at: 0x10008, .unaligned(part(range(0, 0x1000), 0x10008), pageSize: 4096))
     let high = range(top, top + 0x1000)
     refused([good, high], at: 0, .beyondPhysicalAddressSize(part(high, 0x1000), bits: 48))
+    // Right up to the end of the addresses there is memory like any other.
+    var tables = Machine(regime: .el1, granule: .size4K).empty
+    let last = range(top - 0x1000, top)
+    try tables.map(Window([last, good], at: VirtualAddress(0x10000), as: .data))
     for start in [top - 0x1000, UInt64.max - 0xFFF] {
       refused(
         [good, good], at: start,

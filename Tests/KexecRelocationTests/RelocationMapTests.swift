@@ -78,6 +78,9 @@ private struct Scenario {
     var extents: [Extent] = []
     var destinations = PhysicalRangeSet()
     var touched = PhysicalRangeSet()
+    // A source that holds blocks, among some that do not: in every third image, but for pages whose
+    // blocks are half of memory.
+    var hasLongRun = seed % 3 == 0 && machine.granule != .size64K
     for _ in 0..<Int.random(in: 1...6, using: &generator) {
       var runs = UInt64.random(in: 1...8, using: &generator)
       guard
@@ -88,7 +91,11 @@ private struct Scenario {
       if Bool.random(using: &generator) { target = target + page }
       while runs > 0 {
         runs -= 1
-        let size = UInt64.random(in: 1...4, using: &generator) * page
+        var size = UInt64.random(in: 1...4, using: &generator) * page
+        if hasLongRun, segment.end - target > 4 * machine.granule.smallestBlock {
+          size += 2 * machine.granule.smallestBlock
+          hasLongRun = false
+        }
         let destination = PhysicalRange(target, upTo: target + size)
         target = destination.end
         destinations.insert(destination)
@@ -96,10 +103,14 @@ private struct Scenario {
           extents.append(try #require(Extent(zeros: destination)))
           continue
         }
-        let source = try #require(
-          high.lowestFit(
+        guard
+          let source = high.lowestFit(
             size: size, alignment: page,
-            within: PhysicalRange(start, upTo: start + 1 << 40)))
+            within: PhysicalRange(start, upTo: start + 1 << 40))
+        else {
+          extents.append(try #require(Extent(zeros: destination)))
+          continue
+        }
         high.subtract(source)
         // No two sources are contiguous.
         high.subtract(PhysicalRange(source.end, upTo: source.end + page))
@@ -316,6 +327,41 @@ struct RelocationMapTests {
     #expect(try linear(.el1, start: 1 << 40, size: 8 * gib).pageCount == 6)
     // More than 512 GiB: a root, and a table for each.
     #expect(try linear(.el1, start: gib, size: 1024 * gib).pageCount <= 4 + 3 + 1)
+  }
+
+  /// Tables of windows for sources that `sizes`, in pages, has, each behind a page that nobody moves, at
+  /// destinations side by side; and all that they take but for windows.
+  private func contiguousPages(_ sizes: [UInt64]) throws -> Int {
+    let ram = PhysicalRange(PhysicalAddress(1 << 30), upTo: PhysicalAddress(3 << 30))
+    let control = PhysicalRange(ram.start + 0x3FE0_0000, upTo: ram.start + 0x3FE8_0000)
+    var source = ram.start + 0x4000_3000
+    var target = ram.start + 0x20_0000
+    var destinations = PhysicalRangeSet()
+    var extents: [Extent] = []
+    for size in sizes {
+      let extent = try #require(Extent(source: source, destination: target, size: size * 4096))
+      extents.append(extent)
+      destinations.insert(extent.destination)
+      source = extent.source.end + 4096
+      target = extent.destination.end
+    }
+    return try RelocationMap.contiguous(
+      JoinedExtents(extents),
+      RelocationMap.Request(
+        regime: .el1, granule: .size4K, memory: PhysicalRangeSet([ram]), resident: [],
+        control: control, touched: PhysicalRangeSet([ram]), destinations: destinations)
+    ).pageCount
+  }
+
+  @Test("Windows take blocks where sources are long, and pages where they are not")
+  func windowPages() throws {
+    // 64 MiB: page by page 32 tables, and some more.
+    let scattered = try contiguousPages([UInt64](repeating: 1, count: 16384))
+    let whole = try contiguousPages([16384])
+    #expect(scattered - whole == 32 - 2)
+    // In step with the longest: the 32 MiB before and behind it are by pages.
+    let mixed = try contiguousPages([3, 5000, 8192, 1, 1, 3187])
+    #expect(mixed - whole >= 16 - 2 && mixed - whole <= 16 + 2)
   }
 
   @Test("Off and none have no tables and say so")

@@ -3,6 +3,7 @@ import BootDigests
 import CBatonArm64
 import CStageImage
 import PhysicalMemory
+import TestSupport
 import Testing
 
 @testable import KexecRelocation
@@ -166,6 +167,58 @@ struct RelayLoadTests {
     #expect(throws: RelayFailure.tooLarge(bytes: UInt64(size))) { try layout(.linear) }
     // A descriptor for each page, and little else.
     #expect(try layout(.contiguous).tables.memory.size < 8 * count + 16 * 4096)
+  }
+
+  @Test(
+    "Tables have the room that was set aside for them, and little more is taken",
+    arguments: Granule.allCases, TranslationRegime.allCases)
+  func tableRoom(_ granule: Granule, _ regime: TranslationRegime) throws {
+    let page = granule.pageSize
+    let sources = PhysicalAddress(1 << 32)
+    let target = PhysicalAddress(1 << 33)
+    for seed in UInt64(0)..<12 {
+      var generator = SeededGenerator(seed: seed)
+      // Scattered pages, long runs, pages that stay where they are, one behind the other.
+      var extents: [Extent] = []
+      var source = sources.rawValue
+      var destination = target.rawValue
+      var pages: UInt64 = 0
+      let count = Int.random(in: 1...3000, using: &generator)
+      let longest: UInt64 = seed % 3 == 0 ? 1 : seed % 3 == 1 ? 16 : 3000
+      while extents.count < count, pages < 40_000 {
+        let run = UInt64.random(in: 1...longest, using: &generator)
+        extents.append(Extent(unchecked: source, destination, run * page))
+        pages += run
+        source += (run + UInt64.random(in: 1...3, using: &generator)) * page
+        destination += run * page
+        if seed % 2 == 1, Int.random(in: 0..<8, using: &generator) == 0 {
+          destination += page
+          pages += 1
+        }
+      }
+      var request = try request(.contiguous, regime)
+      request.granule = granule
+      let touched = PhysicalRangeSet([
+        PhysicalRange(sources, upTo: PhysicalAddress(source)),
+        PhysicalRange(target, upTo: PhysicalAddress(destination)),
+      ])
+      request.mappable.formUnion(touched)
+      let place = PhysicalRange(target, upTo: PhysicalAddress(destination))
+      let segment = LoadSegment(.kernel, .snapshot(place.size), at: target)
+      let order = RelayLoad.controlOrder(
+        pages: RelayLoad.pageCount(of: [segment], granule), [segment], request)
+      let room = PhysicalRange(
+        PhysicalAddress(0x4000_0000), upTo: PhysicalAddress(0x4000_0000 + page << UInt64(order)))
+      let layout = try RelayLoad.Control.Layout(
+        request, extents: extents, touched: touched, destinations: PhysicalRangeSet([place]),
+        pieces: 1, in: PhysicalRange(room.start + StageImage.baseAlignment, upTo: room.end))
+      #expect(layout.place.end <= room.end, "seed \(seed)")
+      let spare = (layout.place.end - layout.tables.memory.end) / page
+      #expect(spare <= 8, "seed \(seed)")
+      let needed = Int(layout.tables.memory.size / page)
+      let most = RelayLoad.Control.mostTablePages(request, pages: Int(place.size / page))
+      #expect(needed <= most, "seed \(seed)")
+    }
   }
 
   @Test("Parts that overlap are refused")
