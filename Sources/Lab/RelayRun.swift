@@ -103,6 +103,8 @@ public struct RelayRun: Sendable, CustomStringConvertible {
     machine.memory = memory
     machine.board = board
     machine.platform = platform
+    // U-Boot waits two seconds for a key: of the guest's own time, however busy the lab is.
+    machine.clocksCountInstructions = platform == .uBoot
     machine.kernel = try workspace.relay()
     machine.commandLine =
       "relay.boot=\(system.rawValue) relay.level=\(level.rawValue) "
