@@ -31,7 +31,7 @@ setup-matrix:
 setup-testing:
 	@Scripts/setup --testing
 
-file-kernels: ## Two kernels with kexec_file_load(2) for make matrix, built from Debian's source: minutes
+file-kernels: ## Kernels with kexec_file_load(2) for make matrix, built from Debian's source: minutes
 	@Scripts/setup --file-kernels
 
 run: setup dist lab ## Boot a kernel and hand over to the next: KERNEL=… INITRD=… for your own

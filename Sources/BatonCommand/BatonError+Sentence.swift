@@ -249,14 +249,17 @@ extension Errno {
       switch self {
       case .noSuchSystemCall: "this kernel was built without kexec_file_load (CONFIG_KEXEC_FILE)"
       case .keyRejected:
-        "the image's signature is by a key that this kernel does not trust (EKEYREJECTED)"
-      case .keyMissing: "this kernel has no key for the image's signature (ENOKEY)"
+        "the image is not what was signed, or its key is revoked (EKEYREJECTED)"
+      case .keyMissing:
+        "the image's signature is by a key that this kernel does not trust (ENOKEY)"
       case .noPackage:
         "this kernel lacks the algorithm of the image's signature (ENOPKG)"
       case .noData: "the image is not signed, and this kernel wants it to be (ENODATA)"
       case .badMessage: "the image's signature is damaged (EBADMSG)"
       case .libraryBad: "the image's signature table is damaged (ELIBBAD)"
       case .notExecutable: "no loader of this kernel takes the image (ENOEXEC)"
+      case .invalidArgument:
+        "it does not accept the image, its signature or the command line (EINVAL)"
       case .permissionDenied:
         "the integrity policy (IMA) refuses the kernel or the initrd (EACCES): sign both"
       case .notPermitted:

@@ -50,6 +50,8 @@ public struct Handoff: Sendable {
   /// there. Where the machine has a disk, it is mounted on /var/lib/baton by then.
   public var firstCommands = ""
   public var secondCommands = ""
+  /// What else the first userland has.
+  public var files: [(path: String, contents: [UInt8])] = []
   /// Modules of Debian's that both userlands have in /lab/modules, beside those that they take for the disk.
   public var modules: [String] = []
   /// What else `baton` is told when it loads.
@@ -85,6 +87,7 @@ public struct Handoff: Sendable {
   public func prepare(in directory: String, _ workspace: Workspace) async throws -> Machine {
     let busybox = try workspace.busybox()
     var files: [(path: String, contents: [UInt8])] = []
+    let others = self.files
     let load: String
     let execute: String
     let operands = "/lab/kernel --initrd=/lab/initrd --append=\"\(commandLine)\""
@@ -132,6 +135,7 @@ public struct Handoff: Sendable {
     }
     files.append(("lab/kernel", kernel))
     files.append(("lab/initrd", initrd))
+    files += others
     files += try modules(
       of: firstKernel, diskModules + modules + (interlude == nil ? [] : ["dummy"]))
     let image = try Userland.first(

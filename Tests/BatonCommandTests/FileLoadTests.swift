@@ -103,12 +103,13 @@ import Testing
   }
 
   @Test(arguments: [
-    (Errno.keyRejected, BatonCommand.ExitStatus.notPermitted, "does not trust"),
-    (.keyMissing, .notPermitted, "ENOKEY"), (.noPackage, .notPermitted, "ENOPKG"),
+    (Errno.keyRejected, BatonCommand.ExitStatus.notPermitted, "not what was signed"),
+    (.keyMissing, .notPermitted, "does not trust (ENOKEY)"), (.noPackage, .notPermitted, "ENOPKG"),
     (.noData, .notPermitted, "not signed"), (.badMessage, .notPermitted, "damaged"),
     (.notPermitted, .notPermitted, "EPERM"), (.permissionDenied, .notPermitted, "IMA"),
     (.notExecutable, .badFile, "ENOEXEC"), (.noSuchSystemCall, .unsupported, "CONFIG_KEXEC_FILE"),
-    (.textBusy, .systemCall, "open for writing"), (.noMemory, .noRoom, "no room"),
+    (.textBusy, .systemCall, "open for writing"), (.invalidArgument, .systemCall, "signature"),
+    (.noMemory, .noRoom, "no room"),
     (.ioError, .systemCall, "Input/output error"),
   ])
   func `Each refusal of the kernel's is a sentence of its own`(
@@ -171,7 +172,7 @@ import Testing
     #expect(linux.effects.isEmpty)
     linux.kexecFileLoadFailure = .keyRejected
     #expect(Baton.run(load, system: linux) == .notPermitted)
-    #expect(linux.complaints.contains("does not trust"))
+    #expect(linux.complaints.contains("not what was signed"))
     #expect(linux.complaints.contains("no crash kernel is loaded now"))
     linux.files["/sys/kernel/kexec_crash_size"] = Array("0\n".utf8)
     #expect(Baton.run(load, system: linux) == .noRoom)

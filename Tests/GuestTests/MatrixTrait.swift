@@ -13,7 +13,7 @@ extension Trait where Self == ConditionTrait {
   static var fileKernels: Self {
     .enabled(
       if: FileManager.default.fileExists(
-        atPath: Workspace().cache + "/guest/kernels/6.1-file-only/vmlinuz"),
+        atPath: Workspace().cache + "/guest/kernels/6.1-file-signed/vmlinuz"),
       "make file-kernels builds the kernels that it takes")
   }
 }
