@@ -5,6 +5,8 @@
 //   log=FILE     the log (below); required
 //   stage=FILE   the stage (dist/stage.bin), whose first instruction opens the window in which
 //                violations are looked for; the next kernel's first closes it; required
+//   ram=ADDRESS  where RAM begins, in hexadecimal digits; without it, where it does on `virt`. The
+//                first 16 GiB from there on are followed
 //
 // Besides the caches it follows what orders them in the stage: barriers, the TLB, and writes of system
 // registers. Of a line of 64 bytes the model knows whether it is
@@ -58,7 +60,7 @@
 // and `checked NAME NUMBER` for how much was looked at, so that silence can be told from absence:
 // loads, stores, blocks (of instructions), maintenance, barriers, registers.
 //
-// What it does not see: table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
+// What it does not see: memory elsewhere; what tables with addresses of 52 bits map; table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
 // maintenance in the stage are translated by its own tables, which it maps at their own addresses.
 // Before, they are translated as the guest's accesses have shown: alike with the MMU off and for code
 // that runs at its own physical address, by one offset in Linux's linear map, and otherwise by the
@@ -88,8 +90,10 @@ uint8_t *g_byte_array_free(GByteArray *, int free_segment);
 
 enum { LEVELS = 4, MAXIMUM_VCPUS = 64, STAGE_WORDS = 8, PAGES = 1 << 16, MAXIMUM_LOGGED = 16 };
 
-// The RAM of QEMU's `virt`. Bit maps of a line each; the host gives memory only to what is used.
-static const uint64_t ram_start = 0x40000000, ram_size = 16ull << 30;
+// Where RAM begins: on QEMU's `virt`, unless an argument says otherwise. Bit maps of a line each; the
+// host gives memory only to what is used.
+static uint64_t ram_start = 0x40000000;
+static const uint64_t ram_size = 16ull << 30;
 static const unsigned line_shift = 6;
 
 typedef _Atomic uint64_t word_t;
@@ -781,6 +785,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
       path = argv[i] + 4;
     } else if (!strncmp(argv[i], "stage=", 6)) {
       stage = argv[i] + 6;
+    } else if (!strncmp(argv[i], "ram=", 4)) {
+      ram_start = strtoull(argv[i] + 4, NULL, 16);
     } else {
       return refuse("unknown argument ", argv[i]);
     }

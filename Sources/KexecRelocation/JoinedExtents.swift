@@ -79,6 +79,13 @@ public struct JoinedExtents: Sendable {
     self.turns = turns
   }
 
+  /// The tables that sources take where each is mapped page by page; 0 where one may take blocks.
+  public func tablesOfScatteredSources(_ granule: Granule) -> Int {
+    guard !sources.mayHoldBlocks(granule) else { return 0 }
+    let tableSize = granule.smallestBlock
+    return Int((sources.size + tableSize - 1) / tableSize)
+  }
+
   /// One extent for each turn.
   ///
   /// - Parameters:
@@ -131,12 +138,16 @@ extension JoinedExtents {
         as: .data)
     }
 
+    /// Whether the longest can be as large as a block, by how many they are.
+    func mayHoldBlocks(_ granule: Granule) -> Bool {
+      let others = UInt64(ranges.count) &* granule.pageSize
+      return size &+ granule.pageSize >= others &+ granule.smallestBlock
+    }
+
     /// How far above a multiple of `block` they begin where the longest range is in step with its own
     /// addresses: it then takes blocks. 0 where none is as large as the granule's smallest.
     func lead(_ block: UInt64, _ granule: Granule) -> UInt64 {
-      // As many bytes as the longest can have.
-      let others = UInt64(ranges.count) &* granule.pageSize
-      guard size &+ granule.pageSize >= others &+ granule.smallestBlock else { return 0 }
+      guard mayHoldBlocks(granule) else { return 0 }
       var offset: UInt64 = 0
       var longest: UInt64 = 0
       var result: UInt64 = 0

@@ -132,11 +132,14 @@ public struct Machine: Sendable {
     public var log: String
     /// The stage whose first execution is to be logged.
     public var stage: String?
+    /// Where RAM begins, for a plugin that follows it and is not to take it for that of `virt`.
+    public var ramStart: UInt64?
 
-    public init(library: String, log: String, stage: String?) {
+    public init(library: String, log: String, stage: String?, ramStart: UInt64? = nil) {
       self.library = library
       self.log = log
       self.stage = stage
+      self.ramStart = ramStart
     }
   }
 
@@ -188,6 +191,7 @@ public struct Machine: Sendable {
     if let plugin {
       var option = plugin.library + ",log=" + plugin.log
       if let stage = plugin.stage { option += ",stage=" + stage }
+      if let start = plugin.ramStart { option += ",ram=" + String(start, radix: 16) }
       result += ["-plugin", option]
     }
     return result

@@ -30,8 +30,10 @@ extension RelayLoad {
         // making zeros.
         var listed = request.system == .contiguous ? min(extents.count, 256) : extents.count
         let joined = request.system == .contiguous ? JoinedExtents(extents) : nil
-        // As many as are needed, once that is known: a map is made in no time from here on.
-        var tablePages = Control.fewTablePages
+        // What scattered pages take; where it is not enough, what is needed is known behind the first
+        // turn, which takes a look at no page.
+        var tablePages =
+          Control.fewTablePages + (joined?.tablesOfScatteredSources(request.granule) ?? 0)
         while true {
           let blockSize = HandoffBlock.size(
             extents: listed, pieces: pieces, redistributors: request.redistributors.count)

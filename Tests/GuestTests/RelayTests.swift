@@ -80,7 +80,8 @@ import Testing
         _ = try await run.boot(
           payload, in: workspace,
           plugin: .init(
-            library: try workspace.cachePlugin(), log: log, stage: try workspace.stage()))
+            library: try workspace.cachePlugin(), log: log, stage: try workspace.stage(),
+            ramStart: run.board == .sbsaReference ? 1 << 40 : nil))
         try CacheTests.expectClean(CacheLog(HostFile.text(of: log)))
       }
     }
@@ -95,6 +96,18 @@ import Testing
     system: RelayRun.System, level: RelayRun.Level
   ) async throws {
     try await expectCleanCaches(RelayRun(system, level))
+  }
+
+  /// With larger pages, which the model walks as well, and where memory begins at 2^40.
+  @Test(
+    .matrix,
+    arguments: [
+      RelayRun(.contiguous, .el1, .size16K), RelayRun(.linear, .vhe, .size16K),
+      RelayRun(.contiguous, .el2, .size64K), RelayRun(.linear, .drop, .size64K),
+      .high(.linear, .el2), .high(.contiguous, .vhe),
+    ])
+  func noRelocationElsewhereViolatesAnything(_ run: RelayRun) async throws {
+    try await expectCleanCaches(run)
   }
 
   /// Where relay puts the stage, the same each time.
