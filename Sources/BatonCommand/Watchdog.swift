@@ -6,7 +6,8 @@ struct Watchdog {
   /// What the running kernel does with it when it restarts, by kexec too.
   enum AtRestart {
     case goesOn
-    case stops
+    /// Where its driver can stop it; the kernel shows nobody whether it can.
+    case stopsIfItCan
     /// The driver says, and shows nobody. Most stop it.
     case driverDecides
   }
@@ -25,7 +26,7 @@ struct Watchdog {
     let atRestart: AtRestart =
       switch KernelFlags.line("/sys/module/watchdog/parameters/stop_on_reboot", system) {
       case "0": .goesOn
-      case "1": .stops
+      case "1": .stopsIfItCan
       default: .driverDecides
       }
     // The kernel numbers them, and has at most so many (MAX_DOGS).
@@ -47,9 +48,6 @@ struct Watchdog {
 
   var sentence: String {
     var text = name + " is running"
-    if atRestart == .stops {
-      return text + ", and this kernel stops it at the handoff (watchdog.stop_on_reboot=1)"
-    }
     if atRestart == .goesOn { text += " and goes on through the handoff" }
     switch (timeLeft, timeout) {
     case (let left?, let timeout?):
@@ -58,7 +56,12 @@ struct Watchdog {
     case (nil, let timeout?): text += ", with a timeout of " + String(timeout) + " s"
     case (nil, nil): break
     }
-    if atRestart == .driverDecides {
+    switch atRestart {
+    case .goesOn: break
+    case .stopsIfItCan:
+      text +=
+        "; this kernel stops it at the handoff if its driver can (watchdog.stop_on_reboot=1)"
+    case .driverDecides:
       text +=
         "; its driver may stop it at the handoff: boot with watchdog.stop_on_reboot=0, and it goes on"
     }

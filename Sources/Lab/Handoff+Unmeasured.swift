@@ -68,7 +68,7 @@ extension Handoff {
       debugger: debugger,
       line: { line, guest in
         switch console.read(line) {
-        case .nothing where !switchesOff && line == Userland.finished:
+        case .nothing where !switchesOff && line.contains(Userland.finished):
           await guest.end()
         case .nothing: break
         case .type where isDebugged: loaded.continuation.yield(guest)

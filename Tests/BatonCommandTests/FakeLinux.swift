@@ -102,6 +102,9 @@ final class FakeLinux: LinuxSystem {
   var secondsOfLoading = 0
   /// What is written after each second, while it is.
   private var told: [String] = []
+  /// Whether lines are still told, and what else was written between them.
+  private(set) var isTelling = false
+  private(set) var saidBetween = ""
 
   /// Another machine in the same state, that nothing was asked of yet.
   func copy() -> FakeLinux {
@@ -175,14 +178,21 @@ final class FakeLinux: LinuxSystem {
     switch stream {
     case .standardOutput: output += text
     case .standardError:
+      if isTelling { saidBetween += text }
       // Nearly every load of the tests would get this one.
       if text.contains("no panic= on") { warnsOfPanic = true } else { complaints += text }
     }
   }
 
-  func tellEachSecond(_ texts: [String]) { told = texts }
+  func tellEachSecond(_ texts: [String]) {
+    told = texts
+    isTelling = true
+  }
 
-  func stopTelling() { told = [] }
+  func stopTelling() {
+    told = []
+    isTelling = false
+  }
 
   func log(_ line: String) throws(Errno) {
     if let logFailure { throw logFailure }
@@ -207,7 +217,7 @@ final class FakeLinux: LinuxSystem {
         Segment(bytes: bytes, destination: segment.mem, memorySize: segment.memsz))
     }
     onKexecLoad(self)
-    for text in told.prefix(secondsOfLoading) { write(text, to: .standardError) }
+    complaints += told.prefix(secondsOfLoading).joined()
     told.removeFirst(min(secondsOfLoading, told.count))
     try countCall()
     effects.append(.kexecLoad(slot: slot, entry: entry, segments: copies))

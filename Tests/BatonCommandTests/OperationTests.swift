@@ -43,7 +43,7 @@ import Testing
     linux.secondsOfLoading = seconds
     linux.kexecLoadFailure = failure
     // A warning comes after.
-    linux.fileFailures["/var/lib/baton/last.json"] = .ioError
+    linux.onKexecLoad = { $0.replaceFailures["/run/baton/loaded.json"] = .noSpace }
     let status = Baton.run(Self.load, system: linux)
     #expect(status == (failure == nil ? .success : .systemCall), "\(linux.complaints)")
     let left = (1...9).reversed().map {
@@ -55,6 +55,11 @@ import Testing
     let shown = linux.complaints[place.lowerBound...]
     #expect(shown.hasPrefix(lines.map { "\r" + $0 }.joined() + "\r\u{1b}[K"), "\(shown)")
     #expect(shown.ranges(of: "\u{1b}[K").count == lines.count + 1, "\(shown)")
+    #expect(!linux.isTelling)
+    #expect(linux.saidBetween == "")
+    if failure == nil {
+      #expect(shown.contains("\r\u{1b}[Kbaton: warning: /run/baton/loaded.json: "), "\(shown)")
+    }
   }
 
   @Test(arguments: ["gzip -1", "zstd -1", "xz -0", "xz --format=lzma -0"])
@@ -162,7 +167,8 @@ import Testing
     arguments: [
       (
         "1\n",
-        "watchdog0 is running, and this kernel stops it at the handoff (watchdog.stop_on_reboot=1)"
+        "watchdog0 is running: 27 of 30 s are left; this kernel stops it at the handoff if its driver "
+          + "can (watchdog.stop_on_reboot=1)"
       ),
       (
         "-1\n",

@@ -44,16 +44,18 @@ import Testing
     #expect(words.contains("a file was lost\n"))
   }
 
-  @Test func `Lines are told on a terminal one after the other, and none once that is over`() {
+  @Test func `Lines are told on a terminal one after the other, and none once that is over`() throws
+  {
     // Sound: the name is a literal.
     let terminal = unsafe open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    try #require(terminal >= 0)
     defer { close(terminal) }
     // TIOCSPTLCK and TIOCGPTPEER (ioctl_tty(2)): unlocks the other end, and opens it.
     var isLocked: Int32 = 0
     // Sound: the request takes an int.
     #expect(unsafe ioctl(terminal, 0x4004_5431, &isLocked) == 0)
     let end = ioctl(terminal, 0x5441, O_RDWR | O_NOCTTY)
-    #expect(end >= 0)
+    try #require(end >= 0)
     defer { close(end) }
     let lines = (1...99).map { "\rline \($0)." }
     let bytes = Array(lines.map { $0 + "\0" }.joined().utf8)
