@@ -63,7 +63,8 @@ extension DeviceTree {
     return result
   }
 
-  /// How many entries of `ranges` are looked at for the addresses of one node at most. Each entry of
+  /// How many entries of `ranges` are looked at for the addresses of one node at most,
+  /// or of all children of a bus that are asked for together. Each entry of
   /// `reg` is compared with one of `ranges` after the other: in a tree of the largest size that would
   /// be thousands of millions. Machines have a few of each.
   public static var translationLimit: Int { 1 << 14 }
@@ -132,7 +133,7 @@ extension DeviceTree {
     return space
   }
 
-  /// The same for one of several children of a bus, which have the limit together.
+  /// As `physicalRanges(of:)`, for one of several children of a bus, which have the limit together.
   ///
   /// - Parameter space: of that bus; nil until it is needed.
   func physicalRanges(

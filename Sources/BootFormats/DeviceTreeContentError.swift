@@ -5,7 +5,7 @@ public enum DeviceTreeContentError: Error, Sendable, Hashable {
   /// The node's addresses have no address in the CPU's own space: a bus above it does not say how
   /// to translate them.
   case notTranslatable(node: DeviceTree.NodeID)
-  /// Translating the node's addresses takes more looks at the `ranges` above it than any machine's
-  /// would (`DeviceTree.translationLimit`).
+  /// Translating its addresses, or those of all children of its bus together, takes more looks at the
+  /// `ranges` above than any machine's would (`DeviceTree.translationLimit`).
   case tooManyRanges(node: DeviceTree.NodeID)
 }

@@ -1,7 +1,7 @@
 // The memory functions that a compiler calls by itself.
 //
 // They run with the MMU off too, where memory is Device memory and every access must be aligned:
-// words where all is aligned to words, bytes elsewhere. What moves megabytes is in copy.S.
+// words where all is aligned to words, bytes elsewhere. What moves megabytes is in relocate.S.
 #if defined(__aarch64__)
 	.section .text.memcpy, "ax"
 	.globl	memcpy

@@ -46,10 +46,11 @@
 //
 // x5 source, x6 destination, x7 bytes left, x8 bytes of this turn, x9 line size, x10 scratch, x11 bytes
 // that DC ZVA writes (0: it may not be used), x12 next line to maintain, x13 end of this turn, x14 the
-// body for this extent, x15 sixteen lines in bytes, x16 the body for all that is copied.
+// body for this extent, x15 sixteen lines in bytes, x16 the body for all that is copied, x17 scratch.
 //
-// A body has x5, x6, x8 and x13, moves x5 and x6 on, and goes to .Lclean. The forms' bodies are symbols
-// for the test that looks for what may not be executed with the MMU off.
+// A body has x5, x6, x8 and x13, moves x5 and x6 on, and goes to .Lclean. It may use x8, x10 and x17, and
+// x12 where nothing is cleaned. The bodies are symbols for the tests that look for what may not be
+// executed with the MMU off.
 baton_relocate:
 	data_line_size x9, x10
 	lsl	x15, x9, #4

@@ -100,7 +100,8 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       // What was moved: sixteen lines a turn, then line by line.
       .init("baton_relocate", .dcCIVAC, count: 16, finds: .left),
       .init("baton_relocate", .dcCIVAC, 16, finds: .left),
-      // The same with the MMU off, to which no handoff of Linux's leads: relay's do.
+      // Before it, with the MMU off, to which no handoff of Linux's leads: relay's do, and its tests take
+      // these away.
       .init("baton_relocate", .dcIVAC, at: [], finds: .stale),
       .init("baton_relocate", .dsbSY, at: [], finds: .stale),
       // What was written for the next kernel.

@@ -18,6 +18,8 @@ struct Machine {
   /// What may be overwritten, but for relay itself, its tree and its payload.
   let available: PhysicalRangeSet
   let cpuCount: Int
+  /// As the tree names it; the lifeline's copy calls an SBSA UART a PL011.
+  private let console: Lifeline.Console
   /// What the boot loader gave as initial RAM disk.
   let payload: PhysicalRange?
 
@@ -32,6 +34,7 @@ struct Machine {
     self.tree = tree
     treePlace = place
     redistributors = hardware.redistributors
+    console = hardware.console
     do throws(DeviceTreeContentError) {
       let memory = try TreeMemory(tree)
       mappable = memory.mappable
@@ -94,7 +97,7 @@ struct Machine {
       say("reserved \(range.start.rawValue.hex)..\(range.end.rawValue.hex)")
     }
     say(
-      "console \(lifeline.console.text), PSCI \(lifeline.conduit.text), pages of"
+      "console \((options.console ?? console).text), PSCI \(lifeline.conduit.text), pages of"
         + (Processor.hasGranule(shift: 12) ? " 4k" : "")
         + (Processor.hasGranule(shift: 14) ? " 16k" : "")
         + (Processor.hasGranule(shift: 16) ? " 64k" : ""))

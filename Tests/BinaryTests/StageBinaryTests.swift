@@ -53,6 +53,37 @@ struct StageBinaryTests {
     }
   }
 
+  /// The loop goes to a body by a register, which no search follows. That the form for the MMU off goes to
+  /// none with SIMD or DC ZVA is what these three instructions do, one behind the other.
+  @Test("The relocation loop's form for the MMU off chooses its bodies")
+  func uncachedForm() throws {
+    let stage = try StageBinary()
+    let loop = try #require(stage.symbols.code(of: "baton_relocate"))
+    let copy = try stage.address("baton_copy_uncached")
+    let places = loop.filter { place in
+      guard place % 4 == 0 else { return false }
+      let offset = copy - place
+      // ADR x16
+      let adr = UInt32(0x1000_0010) | UInt32(offset & 3) << 29 | UInt32(offset >> 2 & 0x7FFFF) << 5
+      return stage.code[place / 4] == adr
+    }
+    #expect(places.count == 1)
+    let place = try #require(places.first) / 4
+    // TBZ x4, #1, past both; MOV x11, #0: DC ZVA may not be used.
+    #expect(stage.code[place - 1] == 0x3608_0004 | 3 << 5)
+    #expect(stage.code[place + 1] == 0xD280_000B)
+    // CBZ x11, a turn by stores: before the one place that takes the address of the other body.
+    let zeros = try stage.address("baton_zero_blocks")
+    let blocks = loop.filter { place in
+      let offset = zeros - place
+      let adr = UInt32(0x1000_0000) | UInt32(offset & 3) << 29 | UInt32(offset >> 2 & 0x7FFFF) << 5
+      return place % 4 == 0 && stage.code[place / 4] & ~0x1F == adr
+    }
+    #expect(blocks.count == 1)
+    let check = try #require(blocks.first) / 4 - 4
+    #expect(stage.code[check] & 0xFF00_001F == 0xB400_000B)
+  }
+
   @Test("The same search finds the SIMD of what runs afterwards")
   func searchFindsSIMD() throws {
     let stage = try StageBinary()

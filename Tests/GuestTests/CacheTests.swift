@@ -5,7 +5,7 @@ import Testing
 
 /// Caches are right by proof: a model of them (Sources/CCachePlugin) watches the stage work, finds
 /// nothing, and finds something as soon as any one of the stage's maintenance steps
-/// (`MaintenanceStep.all`) is taken away.
+/// (`MaintenanceStep.all`) is taken away; those of the form for the MMU off: `RelayTests`.
 @Suite struct CacheTests {
   /// From the old kernel's first instruction on, so that what it left in the caches counts.
   @Test(arguments: Machine.Level.allCases)

@@ -7,13 +7,17 @@ import Testing
     machine.kernel = try Workspace().kernel("6.1")
     // No root file system to be found, and no reboot for want of one: this kernel waits for ever.
     machine.commandLine += " rootwait root=/dev/none"
-    // Its first line comes in the first second.
-    machine.timeLimit = .seconds(20)
-    let hanging = machine
-    let run = try await GuestSlots.shared.withGuest { try await hanging.run() }
-    #expect(run.end == .timeLimit)
-    #expect(run.lines.contains { $0.contains("] Linux version 6.1") })
-    #expect(run.failure("nothing happened").description.contains("ended at its time limit"))
+    // Its first line comes in the first second, but for how busy this machine is.
+    var hasSpoken = false
+    for limit in [6, 60, 600] where !hasSpoken {
+      machine.timeLimit = .seconds(limit)
+      let hanging = machine
+      let run = try await GuestSlots.shared.withGuest { try await hanging.run() }
+      #expect(run.end == .timeLimit)
+      #expect(run.failure("nothing happened").description.contains("ended at its time limit"))
+      hasSpoken = run.lines.contains { $0.contains("] Linux version 6.1") }
+    }
+    #expect(hasSpoken)
   }
 
   @Test func aGuestThatPanicsIsSeenToReset() async throws {

@@ -110,6 +110,60 @@ import Testing
     try await expectCleanCaches(run)
   }
 
+  /// The steps of the relocation loop's uncached form, which no handoff of Linux's takes: each is taken
+  /// away when the loop begins, after the stage has compared its checksum.
+  @Test func takingAStepOfTheUncachedFormAwayIsAViolation() async throws {
+    let violations = try await withPayload { image, workspace in
+      let symbols = try StageSymbols(in: workspace)
+      let stage = try workspace.stage()
+      let code = try HostFile.bytes(of: stage)
+      let words = stride(from: 0, to: code.count - 3, by: 4).map { index in
+        code[index..<(index + 4)].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      }
+      let loop = try #require(symbols.addresses["baton_relocate"])
+      let steps = MaintenanceStep.all.filter {
+        $0.function == "baton_relocate" && $0.levels.isEmpty
+      }
+      #expect(steps.count == 2)
+      var machine = try RelayRun(.off, .el2).machine(in: workspace)
+      machine.initrd = image
+      let entry = try await Self.stageEntry(machine, in: workspace)
+      machine.startsStopped = true
+      var violations: [(MaintenanceStep, CacheLog)] = []
+      for step in steps {
+        let places = try #require(step.indices(in: words, symbols)).map {
+          entry + UInt64(4 * $0)
+        }
+        violations.append(
+          try await HostFile.withTemporaryDirectory { directory in
+            let (socket, log) = (directory + "/debug", directory + "/caches")
+            machine.debugSocket = socket
+            machine.plugin = .init(
+              library: try workspace.cachePlugin(), log: log, stage: stage)
+            let run = try await machine.run(
+              debugger: {
+                try await DebugStub.withConnection(to: socket) { stub in
+                  try stub.run(to: entry + UInt64(loop))
+                  // NOP
+                  for place in places { try stub.write([0x1F, 0x20, 0x03, 0xD5], to: place) }
+                  try stub.resume()
+                }
+              },
+              line: { line, guest in
+                if line.contains("Booting Linux") { await guest.end() }
+              })
+            #expect(run.end == .ended, "without \(step): \(run.lastLines)")
+            return (step, try CacheLog(HostFile.text(of: log)))
+          })
+      }
+      return violations
+    }
+    for (step, found) in violations {
+      #expect(found.jumped, "\(step)")
+      #expect((found.counts[step.violation] ?? 0) > 0, "without \(step): \(found.counts)")
+    }
+  }
+
   /// Where relay puts the stage, the same each time.
   private static func stageEntry(
     _ machine: Machine, in workspace: Workspace
