@@ -141,7 +141,7 @@ extension LoadCommand {
         LoadRecord.putBack(older, system)
         throw .load(error)
       }
-      return removeStaged()
+      return
     }
     let before = LoadRecord.crashSlot(system)
     // Somebody may have loaded one while this was prepared.

@@ -160,6 +160,7 @@ struct LoadCommand<System: LinuxSystem> {
       try commit(plan, kernel: kernel, initrd: initrd, deviceTree: blob)
     }
     loading.end()
+    if plan.guardEntry == nil { removeStaged() }
     if let path = changedFile(file, initrdHasChanged) { throw takeBack(path) }
     note(
       LoadRecord.json(
@@ -180,6 +181,7 @@ struct LoadCommand<System: LinuxSystem> {
     do throws(Errno) {
       try SegmentLoader.empty(.normal, system)
     } catch {
+      if !LoadRecord.hasStagedImage(system) { LoadRecord.forget(system) }
       return .fileChanged(path, .normal, isLoaded: true)
     }
     removeStaged()

@@ -6,9 +6,8 @@ import PhysicalMemory
 /// `/run/baton/loaded.json`: what a successful load left in the slots. Valid in the boot that it
 /// names, and while the kernel says that the slot holds something.
 ///
-/// A staged load writes it twice: before it touches the crash slot, as an intent, so that whatever
-/// happens afterwards it is known what may lie in the slots: what did before, and what is to come; and
-/// when it is done.
+/// A load writes it twice: before it touches a slot, as an intent, so that whatever happens afterwards it
+/// is known what may lie in the slots: what did before, and what is to come; and when it is done.
 enum LoadRecord {
   static let path = "/run/baton/loaded.json"
 
@@ -52,8 +51,8 @@ enum LoadRecord {
     }
   }
 
-  /// Takes the record away before what it describes may change, so that whatever ends this process
-  /// then, none is left that is wrong. Where Baton staged something, that remains on record.
+  /// Puts an intent in the record's place before what it describes may change, so that whatever ends this
+  /// process then, none is left that is wrong.
   ///
   /// - Parameter coming: what the slots are about to get.
   /// - Returns: its content, for `putBack` where nothing was changed.
@@ -62,14 +61,9 @@ enum LoadRecord {
   ) -> [UInt8]? {
     let content: [UInt8]?
     do throws(Errno) { content = try system.read(path) } catch { content = nil }
-    // One that cannot be removed cannot be replaced either; that warns.
-    do throws(Errno) {
-      switch crashSlot(system) {
-      case .stagedImage, .interrupted: try writeIntent(of: coming, system)
-      case .empty, .dumpKernel: try system.remove(path)
-      }
-    } catch {
-      return content
+    do throws(Errno) { try writeIntent(of: coming, system) } catch {
+      // Where Baton staged something, that remains on record. What cannot be replaced in the end warns.
+      if !hasStagedImage(system) { forget(system) }
     }
     return content
   }
@@ -113,22 +107,26 @@ enum LoadRecord {
   private static func writeIntent<System: LinuxSystem>(
     of coming: LoadedPlaces, _ system: System
   ) throws(Errno) {
-    let older = present(system)
+    let (older, left) = present(system)
+    let isStaging = coming.crash != "" || hasStagedImage(system)
     let text = JSONText.object { json in
       json.member("bootId", KernelFlags.bootID(system))
       json.member("state", staging)
-      json.member("crashSlot", staged)
+      json.member("crashSlot", isStaging ? staged : nil)
       json.member("normalRanges", coming.normal)
       json.member("crashRanges", coming.crash)
       json.member("olderNormalRanges", older.normal)
       json.member("olderCrashRanges", older.crash)
+      json.member("leftCrashRanges", left)
     }
     try system.replace(path, with: Array(text.utf8))
   }
 
-  /// What Baton has in the slots now.
-  private static func present<System: LinuxSystem>(_ system: System) -> LoadedPlaces {
-    guard let record = ofThisBoot(system) else { return .nothing }
+  /// What Baton has in the slots now; `left` is what the normal slot's kernel does not need.
+  private static func present<System: LinuxSystem>(
+    _ system: System
+  ) -> (older: LoadedPlaces, left: String?) {
+    guard let record = ofThisBoot(system) else { return (.nothing, "") }
     func places(in slot: KexecSlot) -> String? {
       guard slot == .normal || record.holdsCrashSlot, KernelFlags.isLoaded(slot, system),
         record.describes(slot, system) != false
@@ -138,7 +136,12 @@ enum LoadRecord {
       return record.isIntent
         ? nil : record.string(slot == .normal ? "normalRanges" : "crashRanges")
     }
-    return LoadedPlaces(normal: places(in: .normal), crash: places(in: .crash))
+    let (normal, crash) = (places(in: .normal), places(in: .crash))
+    let isNeeded =
+      record.isIntent ? record.wholeLoad(system).map { $0.crash != "" } ?? true : record.isStaged
+    return isNeeded
+      ? (LoadedPlaces(normal: normal, crash: crash), "")
+      : (LoadedPlaces(normal: normal, crash: ""), crash)
   }
 
   /// Whether the crash slot holds what `-l` put there.
@@ -198,11 +201,8 @@ enum LoadRecord {
   static func interrupted<System: LinuxSystem>(_ system: System) -> Interrupted? {
     guard KernelFlags.isLoaded(.normal, system), let record = ofThisBoot(system), record.isIntent
     else { return nil }
-    let isBatons = record.describes(.normal, system)
     return Interrupted(
-      isBatons: isBatons,
-      isTorn: isBatons == true && SlotContent.shown(in: .crash, system) != nil
-        && record.wholeLoad(system) == nil)
+      isBatons: record.describes(.normal, system), isTorn: record.isTorn(system))
   }
 
   private static func ofThisBoot<System: LinuxSystem>(_ system: System) -> JSONRecord? {

@@ -45,13 +45,14 @@ struct LoadedPlaces {
 }
 
 extension JSONRecord {
-  /// Of a record of either slot: the loads that it tells of. An intent tells of the one that was to come
-  /// and of what lay in the slots before.
+  /// Of a record of either slot: the loads that it tells of. An intent tells of the one that was to come,
+  /// of the one that was there, and of what lay in the crash slot and nothing needed.
   private var loads: [LoadedPlaces] {
     let own = LoadedPlaces(normal: string("normalRanges"), crash: string("crashRanges"))
     guard isIntent else { return [own] }
     return [
       own, LoadedPlaces(normal: string("olderNormalRanges"), crash: string("olderCrashRanges")),
+      LoadedPlaces(normal: "", crash: string("leftCrashRanges")),
     ]
   }
 
@@ -59,6 +60,8 @@ extension JSONRecord {
   /// nothing tells: the kernel does not show what it holds, or placed it itself.
   func describes<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) -> Bool? {
     let recorded = loads.map { $0[slot] }
+    // Something is there, and none of these loads has put it there.
+    if recorded.allSatisfy({ $0 == "" }) { return false }
     guard recorded.contains(where: { $0 != nil }),
       let shown = SlotContent.shown(in: slot, system)
     else { return nil }
@@ -72,5 +75,17 @@ extension JSONRecord {
     guard let normal = SlotContent.shown(in: .normal, system), normal != "" else { return nil }
     let crash = SlotContent.shown(in: .crash, system)
     return loads.first { $0.normal == normal && ($0.crash == "" || $0.crash == crash) }
+  }
+
+  /// Of an intent, while the normal slot is loaded: whether what that holds needs something in the crash
+  /// slot that is not there, whichever of the intent's loads it is. That the crash slot is empty every
+  /// kernel tells.
+  func isTorn<System: LinuxSystem>(_ system: System) -> Bool {
+    guard let crash = SlotContent.shown(in: .crash, system) else { return false }
+    let normal = SlotContent.shown(in: .normal, system)
+    var possible = loads.filter { $0.normal != "" }
+    if let normal { possible.removeAll { $0.normal != nil && $0.normal != normal } }
+    return !possible.isEmpty
+      && possible.allSatisfy { $0.crash != nil && $0.crash != "" && $0.crash != crash }
   }
 }

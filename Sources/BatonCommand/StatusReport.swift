@@ -47,13 +47,16 @@ struct StatusReport {
       || crashRecord != nil && crashRecord?.describes(.crash, system) == nil
   }
 
+  /// Whether the normal slot holds, or may hold, what a load that did not come to its end has left.
+  private var isOfInterrupted: Bool { interrupted.map { $0.isBatons != false } ?? false }
+
   /// What describes the normal slot.
   private var valid: JSONRecord? { isReplaced == true ? nil : record }
 
   private var json: String {
     JSONText.object { json in
       json.member("loaded", isLoaded)
-      json.member("loadedByBaton", valid != nil || interrupted?.isBatons == true)
+      json.member("loadedByBaton", valid != nil || isOfInterrupted)
       json.member("replaced", isReplaced)
       json.member("planDigest", valid?.string("planDigest"))
       json.member("kernel", valid?.string("kernel"))
@@ -80,8 +83,9 @@ struct StatusReport {
 
   private var nextKernel: String {
     guard let record else {
-      if interrupted?.isBatons == true {
-        return "loaded by a baton -l that was interrupted"
+      if isOfInterrupted {
+        return (interrupted?.isBatons == nil ? "loaded, perhaps by" : "loaded by")
+          + " a baton -l that was interrupted"
           + (interrupted?.isTorn == true
             ? ", but not whole in the crashkernel region any more: load it again"
             : ": baton -e starts it")
@@ -111,6 +115,9 @@ struct StatusReport {
     case .empty: "not loaded"
     case .dumpKernel: crashRecord.map { CrashRecord.text(of: $0) } ?? "loaded"
     case .stagedImage: "not loaded: the next kernel is staged there, and a panic resets"
+    // Whether the next kernel needs it nothing tells.
+    case .interrupted where isOfInterrupted && interrupted?.isBatons == nil:
+      "not loaded: what a baton -l staged is there, and a panic resets"
     case .interrupted:
       "not loaded: what a baton -l staged there was left behind, and a panic resets; "
         + "baton -u removes it"

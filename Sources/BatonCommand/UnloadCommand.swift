@@ -32,6 +32,7 @@ struct UnloadCommand<System: LinuxSystem> {
     switch LoadRecord.crashSlot(system) {
     case .stagedImage, .interrupted:
       // If it is refused, the record that nothing but that is left stays.
+      _ = LoadRecord.takeAway(before: .nothing, system)
       do throws(Errno) { try SegmentLoader.empty(.crash, system) } catch {
         throw .unloadStaged(error)
       }

@@ -173,7 +173,7 @@ import Testing
     try Self.loadByAnotherTool(.normal, other)
     // The kernel chooses places by itself: then nothing tells.
     let isKnown = way == ["--via=memory"]
-    #expect(try other.status()["loadedByBaton"] as? Bool == false)
+    #expect(try other.status()["loadedByBaton"] as? Bool == !isKnown)
     #expect(Baton.run(["-u"], system: other) == .success)
     #expect((other.normalSlot != nil) == isKnown)
     #expect(other.crashSlot == nil)
@@ -187,9 +187,90 @@ import Testing
   ) throws {
     let linux = try Self.killed(moment, showsMemory: false)
     try Self.loadByAnotherTool(.crash, linux)
-    #expect(Self.words(linux).hasSuffix("whether another tool loaded something since\n"))
+    let words = Self.words(linux)
+    #expect(words.hasSuffix("whether another tool loaded something since\n"))
+    #expect(try linux.status()["loadedByBaton"] as? Bool == moment.isWhole)
+    if moment.isWhole {
+      #expect(
+        words.hasPrefix(
+          """
+          next kernel: loaded, perhaps by a baton -l that was interrupted: baton -e starts it
+          crash kernel: not loaded: what a baton -l staged is there, and a panic resets
+
+          """))
+    }
     #expect(try linux.status()["stagedImageLoaded"] as? Bool == true)
     #expect(Baton.run(["-u"], system: linux) == .success)
     #expect(linux.normalSlot == nil && linux.crashSlot == nil)
+  }
+
+  /// That it is empty every kernel tells.
+  @Test(arguments: [Moment.beforeTheUnload, .beforeTheRecord], [false, true])
+  func `What needs a crash slot that was emptied since is not started`(
+    moment: Moment, showsMemory: Bool
+  ) throws {
+    let linux = try Self.killed(moment, showsMemory: showsMemory)
+    try Self.unloadByAnotherTool(.crash, linux)
+    #expect(Baton.run(["-S"], system: linux) == .negative)
+    #expect(Baton.run(["-e"], system: linux) == .negative)
+    #expect(!linux.effects.contains(.reboot))
+    #expect(linux.complaints.contains("load it again"))
+  }
+
+  private static func unloadByAnotherTool(_ slot: KexecSlot, _ linux: FakeLinux) throws {
+    try unsafe linux.kexecLoad(
+      entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
+  }
+
+  @Test(arguments: [false, true])
+  func `One by memory that was killed is told from what another tool has loaded, too`(
+    isOthers: Bool
+  ) throws {
+    let linux = try FakeLinux.machine()
+    linux.showsMemory = true
+    var states: [FakeLinux] = []
+    linux.onKexecLoad = { states.append($0.copy()) }
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
+    let state = linux.copy()
+    state.files[Self.record] = try #require(states.first).files[Self.record]
+    state.showsMemory = true
+    if isOthers { try Self.loadByAnotherTool(.normal, state) }
+    #expect(try state.status()["loadedByBaton"] as? Bool == !isOthers)
+    #expect(Baton.run(["-u"], system: state) == .success)
+    #expect((state.normalSlot == nil) == !isOthers)
+    #expect(state.files[Self.record] == nil)
+  }
+
+  @Test func `What an older load left behind is nothing that the next kernel needs`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.showsMemory = true
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
+    linux.slotRefusals[.crash] = .busy
+    #expect(Baton.run(["-l", "/boot/Image", "--via=memory"], system: linux) == .success)
+    linux.slotRefusals = [:]
+    var states: [FakeLinux] = []
+    linux.onKexecLoad = { states.append($0.copy()) }
+    linux.files["/boot/initrd"] = [UInt8](repeating: 9, count: 300_000)
+    #expect(Baton.run(Self.load, system: linux) == .success, "\(linux.complaints)")
+    let state = try #require(states.first)
+    state.showsMemory = true
+    #expect(Self.words(state).contains("was left behind"))
+    try Self.unloadByAnotherTool(.crash, state)
+    #expect(Baton.run(["-S"], system: state) == .success)
+    _ = Baton.run(["-e"], system: state)
+    #expect(state.effects.last == .reboot, "\(state.complaints)")
+  }
+
+  @Test func `That something stays behind is said when the line of the load is gone`() throws {
+    let linux = try FakeLinux.reserving()
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
+    linux.files["/boot/initrd"] = [UInt8](repeating: 9, count: 40 << 20)
+    linux.isErrorTerminal = true
+    linux.slotRefusals[.crash] = .busy
+    let load = ["-l", "/boot/Image", "--initrd=/boot/initrd", "--via=memory", "-i"]
+    #expect(Baton.run(load, system: linux) == .success)
+    #expect(
+      linux.complaints.contains("\r\u{1b}[Kbaton: warning: what an earlier load staged stays"),
+      "\(linux.complaints)")
   }
 }

@@ -49,13 +49,25 @@ import Testing
   }
 
   @Test(arguments: [["-l", "/boot/Image"], ["-u"]])
-  func `While the slot changes there is no record of it: this process may end then`(
+  func `While the slot changes the record is of no load that is done: this process may end then`(
     command: [String]
   ) throws {
     let linux = try loadedMachine()
+    var seen: [String] = []
+    linux.onKexecLoad = {
+      seen.append(String(decoding: $0.files[Self.loaded] ?? [], as: UTF8.self))
+    }
+    #expect(Baton.run(command, system: linux) == .success)
+    #expect(seen.count == 1)
+    #expect(seen[0].contains("\"state\":\"staging\"") && !seen[0].contains("planDigest"))
+  }
+
+  @Test func `A record that cannot be replaced before a load is taken away`() throws {
+    let linux = try loadedMachine()
+    linux.replaceFailures[Self.loaded] = .noSpace
     var seen: [Bool] = []
     linux.onKexecLoad = { seen.append($0.files[Self.loaded] != nil) }
-    #expect(Baton.run(command, system: linux) == .success)
+    #expect(Baton.run(["-l", "/boot/Image"], system: linux) == .success)
     #expect(seen == [false])
   }
 
