@@ -60,7 +60,8 @@
 // and `checked NAME NUMBER` for how much was looked at, so that silence can be told from absence:
 // loads, stores, blocks (of instructions), maintenance, barriers, registers.
 //
-// What it does not see: memory elsewhere; what tables with addresses of 52 bits map; table walks; lines that EL0's `dc zva` makes; caches of devices. Addresses of
+// What it does not see: memory elsewhere; what tables with addresses of 52 bits map; table walks; lines
+// that EL0's `dc zva` makes; caches of devices. Addresses of
 // maintenance in the stage are translated by its own tables, which it maps at their own addresses.
 // Before, they are translated as the guest's accesses have shown: alike with the MMU off and for code
 // that runs at its own physical address, by one offset in Linux's linear map, and otherwise by the
