@@ -2,11 +2,13 @@ extension LinuxSystem {
   /// Finds symbols of the kernel's image in one pass through /proc/kallsyms: megabytes, which the kernel
   /// composes anew for each reader.
   ///
+  /// What is not there is not met, and nothing is where the file cannot be read: the kernel hides
+  /// addresses from who may not see them.
+  ///
   /// - Parameters:
+  ///   - names: of the symbols.
   ///   - body: called with the index in `names` and the virtual address of each that is met, in the
   ///     file's order, which is that of the image's addresses, until it returns false.
-  /// - Returns: nothing for what is not there, or cannot be read; the kernel hides addresses from who may
-  ///   not see them.
   public func findKernelSymbols(
     _ names: [StaticString], _ body: (_ index: Int, _ address: UInt64) -> Bool
   ) {
