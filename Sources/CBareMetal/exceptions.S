@@ -6,6 +6,7 @@
 // conduit is in TPIDR_EL0 (0: not known yet, or none).
 #if defined(__aarch64__)
 #include "../CBatonArm64/include/handoff_block.h"
+#include "include/stage_assembly.h"
 #include "levels.inc"
 
 	.macro	vector number
@@ -53,6 +54,7 @@ stage_exception_entry:
 	mrs	x2, elr_el2
 	mrs	x3, far_el2
 2:	cbnz	x5, stage_reset_without_a_word
+	bl	baton_claim_report
 	// A stack of its own: the other one may be what failed.
 	adrp	x8, stage_exception_stack_top
 	add	x8, x8, :lo12:stage_exception_stack_top
@@ -78,4 +80,32 @@ stage_reset_without_a_word:
 	b	baton_halt
 4:	smc	#0
 	b	baton_halt
+
+// Returns on the first CPU that comes here; the others stand still. Where one fails, the cause is
+// often all CPUs': they would write one line on another, from one stack. Keeps x0 to x8.
+//
+// While this CPU's caches are off it is alone, or shares nothing yet, and an exclusive access need
+// not work.
+	.globl	baton_claim_report
+baton_claim_report:
+	branch_at_el2 x9, 1f
+	mrs	x9, sctlr_el1
+	b	2f
+1:	mrs	x9, sctlr_el2
+2:	tbnz	x9, #2, stage_claim_report_cached	// C
+	ret
+
+stage_claim_report_cached:
+	mrs	x9, mpidr_el1				// not 0: bit 31 is RES1
+	adrp	x10, stage_shared_work
+	add	x10, x10, :lo12:stage_shared_work
+	add	x10, x10, #STAGE_SHARED_WORK_REPORTER
+1:	ldxr	x11, [x10]
+	cbz	x11, 2f
+	cmp	x11, x9					// its report failed
+	b.ne	baton_halt
+	ret
+2:	stxr	w11, x9, [x10]
+	cbnz	w11, 1b
+	ret
 #endif

@@ -77,6 +77,7 @@ func stageExecute(context: UnsafeMutablePointer<baton_stage_context>) -> Never {
     }
     unsafe baton_leave(&context.pointee.departure)
   } catch {
+    baton_claim_report()
     Report(lifeline).fail(error)
   }
 }

@@ -1,4 +1,5 @@
 import BareMetal
+import CBareMetal
 import KexecRelocation
 
 /// The stage on another CPU, from secondary.S, MMU and caches on.
@@ -8,6 +9,7 @@ func stageSecondary(stackTop: UInt64) -> Never {
   do throws(HandoffBlockView.Refusal) {
     SecondaryProcessor.run(try loadedHandoff().block(), stackTop: stackTop)
   } catch {
+    baton_claim_report()
     Report(findLifeline()).fail(.block(error))
   }
 }

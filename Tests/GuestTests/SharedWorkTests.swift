@@ -92,6 +92,24 @@ import Testing
         try stage.stub.run(to: try stage.address(of: "stage_secondary"))
         try stage.stub.setProgramCounter(0)
       },
+      Plight(name: "two CPUs that fault at once", message: ", FAR 0x0; halting") { stage in
+        try stage.haltOnFailure()
+        try stage.runBoth(to: "baton_sha256_blocks_armv8")
+        for processor in 0..<2 {
+          try stage.stub.select(processor)
+          try stage.stub.setProgramCounter(0)
+        }
+        try stage.resetWhereBothHalt()
+      },
+      Plight(
+        name: "a CPU that has said why it stands still", message: "instruction abort at 0x0 "
+      ) { stage in
+        try stage.haltOnFailure()
+        try stage.stub.run(to: try stage.address(of: "stage_secondary"))
+        try stage.stub.setProgramCounter(0)
+        // The boot CPU waits for it in vain.
+        try stage.resetWhereBothHalt()
+      },
       Plight(name: "a flipped bit", message: " differs from what was loaded, at 0x") { stage in
         try stage.runBoth(to: "baton_sha256_blocks_armv8")
         let data = PhysicalAddress(try stage.stub.register(1))
@@ -209,6 +227,28 @@ extension StageInMemory {
     try stub.select(boot)
     try stub.setProgramCounter(call.rawValue)
     try stub.select(second)
+  }
+
+  /// What the command's `--on-failure=halt` asks for.
+  fileprivate mutating func haltOnFailure() throws {
+    setLifeline(
+      Lifeline(
+        console: .pl011(PhysicalAddress(0x900_0000)), conduit: .smc, haltsOnFailure: true))
+    try store()
+  }
+
+  /// Lets the guest run until both CPUs have halted for ever, and resets it as the stage does.
+  fileprivate func resetWhereBothHalt() throws {
+    let halt = try address(of: "baton_halt")
+    try stub.run(to: halt)
+    let first = stub.processor
+    // Out of the way, in a branch to itself, where no handoff comes.
+    let spare = try address(of: "stage_guard_entry")
+    try stub.write([0x00, 0x00, 0x00, 0x14], to: spare)
+    try stub.setProgramCounter(spare.rawValue)
+    try stub.run(to: halt)
+    guard stub.processor != first else { throw Failure("CPU \(first) halts twice") }
+    try stub.setProgramCounter(try address(of: "stage_reset_without_a_word").rawValue)
   }
 
   /// Has the boot CPU enter the stage at EL1, with tables that were loaded for that.

@@ -5,11 +5,12 @@
 // sizeof(struct baton_stage_context), for entry.S.
 #define STAGE_CONTEXT_SIZE 2272
 
-// sizeof(struct baton_shared_work), and offsets in it, for secondary.S.
+// sizeof(struct baton_shared_work), and offsets in it, for secondary.S and exceptions.S.
 #define STAGE_SHARED_WORK_SIZE 320
 #define STAGE_SHARED_WORK_SCTLR 24
 #define STAGE_SHARED_WORK_LEVEL 40
 #define STAGE_SHARED_WORK_FEATURES 56
+#define STAGE_SHARED_WORK_REPORTER 296
 
 // The forms of the relocation loop (relocate.S); it tests their bits by number.
 #define BATON_MOVE_PAIRS 0
@@ -110,7 +111,8 @@ struct baton_shared_work {
     uint64_t mismatch;    // a piece that differs: its index plus one
     uint64_t stack_size;  // of a secondary CPU
     struct baton_departure departure;  // a secondary CPU's, but for its stack
-    uint64_t padding[3];
+    uint64_t reporter;    // MPIDR_EL1 of the CPU that reports a failure; 0 while there is none
+    uint64_t padding[2];
 };
 
 _Static_assert(
@@ -118,7 +120,8 @@ _Static_assert(
         offsetof(struct baton_shared_work, regime.sctlr) == STAGE_SHARED_WORK_SCTLR &&
         offsetof(struct baton_shared_work, level) == STAGE_SHARED_WORK_LEVEL &&
         offsetof(struct baton_shared_work, feature_control) == STAGE_SHARED_WORK_FEATURES &&
-        offsetof(struct baton_shared_work, next_run) == 128,
+        offsetof(struct baton_shared_work, next_run) == 128 &&
+        offsetof(struct baton_shared_work, reporter) == STAGE_SHARED_WORK_REPORTER,
     "shared work layout");
 
 // secondary.S: `address` is where CPU_ON starts a CPU; x0 is then the top of its stack.
@@ -147,6 +150,9 @@ static inline uint64_t baton_completed(const uint64_t *counter) {
 static inline void baton_pause(void) {
     __asm__ volatile("yield" : : : "memory");
 }
+
+// exceptions.S
+void baton_claim_report(void);
 
 // caches.S
 void baton_clean_to_poc(uint64_t start, uint64_t end);
