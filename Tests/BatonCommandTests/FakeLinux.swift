@@ -2,7 +2,7 @@ import CLinuxHost
 import LinuxHost
 
 /// A Linux that answers from memory, records what it was asked to do, and refuses on demand.
-final class FakeLinux: LinuxSystem {
+final class FakeLinux: LinuxSystem, CustomReflectable {
   /// A call that changes something, or was to.
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
@@ -21,6 +21,10 @@ final class FakeLinux: LinuxSystem {
     let destination: UInt64
     let memorySize: Int
   }
+
+  /// Nothing: an expectation that fails describes what it was about, byte by byte, and does not come to
+  /// an end with an image.
+  var customMirror: Mirror { Mirror(self, children: []) }
 
   var files: [String: [UInt8]] = [:]
   /// Real files that stand behind paths that are mapped.
