@@ -7,9 +7,12 @@ import PhysicalMemory
 enum CrashRecord {
   static let path = "/run/baton/crash.json"
 
-  /// - Parameter digest: of the plan; nil for one without a stage, which has none.
+  /// - Parameters:
+  ///   - segments: none where the kernel made its own.
+  ///   - places: what the slot was given, nil where nothing tells.
+  ///   - digest: of the plan; nil for one without a stage, which has none.
   static func json<System: LinuxSystem>(
-    of segments: [HandoffPlan.Segment], digest: String?, verifiedBytes: UInt64,
+    of segments: [HandoffPlan.Segment], at places: String?, digest: String?, verifiedBytes: UInt64,
     invocation: Invocation, image: String, commandLine: [UInt8]?, _ system: System
   ) -> String {
     JSONText.object { json in
@@ -22,8 +25,7 @@ enum CrashRecord {
       json.member("commandLine", commandLine.map { String(decoding: $0, as: UTF8.self) })
       json.member("verifiedBytes", verifiedBytes)
       json.member("verification", digest == nil ? "nothing" : "everything")
-      // Without segments the kernel chose the places.
-      json.member("crashRanges", segments.isEmpty ? nil : SlotContent.text(of: segments))
+      json.member("crashRanges", places)
       json.member("segments", objects: segments.count) { json, index in
         json.member("name", String(segments[index].name))
         json.member("address", segments[index].destination.start.text)

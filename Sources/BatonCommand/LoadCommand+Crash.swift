@@ -118,7 +118,7 @@ extension LoadCommand {
       throw .loadPanic(error, left: older.putBack(system))
     }
     loading.end()
-    noteCrashKernel(segments, plan, commandLine)
+    noteCrashKernel(segments, at: SlotContent.text(of: segments), plan, commandLine)
   }
 
   /// Unloads what would not verify.
@@ -131,12 +131,15 @@ extension LoadCommand {
   }
 
   /// Leaves the record of a crash kernel that is loaded; the plan is nil where nothing is verified.
+  ///
+  /// - Parameter places: what the slot was given, nil where nothing tells.
   func noteCrashKernel(
-    _ segments: [HandoffPlan.Segment], _ plan: HandoffPlan?, _ commandLine: [UInt8]?
+    _ segments: [HandoffPlan.Segment], at places: String?, _ plan: HandoffPlan?,
+    _ commandLine: [UInt8]?
   ) {
     LoadRecord.forgetStagedImage(system)
     let record = CrashRecord.json(
-      of: segments, digest: plan?.digestText, verifiedBytes: plan?.verifiedBytes ?? 0,
+      of: segments, at: places, digest: plan?.digestText, verifiedBytes: plan?.verifiedBytes ?? 0,
       invocation: invocation, image: imagePath, commandLine: commandLine, system)
     do throws(Errno) { try system.replace(CrashRecord.path, with: Array(record.utf8)) } catch {
       // It is loaded all the same. What an older load left there would be wrong now.

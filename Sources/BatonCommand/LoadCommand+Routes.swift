@@ -237,6 +237,9 @@ extension LoadCommand {
     var loading = Progress("loading", total: size, for: invocation.audience, system)
     loading.announce()
     defer { loading.end() }
+    // Finding out where the kernel has its images takes long. It is known before, so that nobody else's load
+    // can come between this one and the look at it.
+    _ = system.loadedImage(in: slot)
     let older =
       slot == .normal ? LoadRecord.takeAway(before: .chosenByKernel, system) : nil
     let olderCrash = slot == .crash ? CrashRecord.takeAway(system) : nil
@@ -249,13 +252,15 @@ extension LoadCommand {
       LoadRecord.putBack(older, system)
       throw .fileLoad(error)
     }
+    let places = SlotContent.shown(in: slot, system)
     loading.end()
     if invocation.route == nil { warn(warning) }
-    if slot == .crash { return noteCrashKernel([], nil, commandLine) }
+    if slot == .crash { return noteCrashKernel([], at: places, nil, commandLine) }
     removeStaged()
     note(
       LoadRecord.json(
-        of: nil, by: choice, invocation: invocation, image: imagePath,
+        of: nil, at: LoadedPlaces(normal: places, crash: ""), by: choice, invocation: invocation,
+        image: imagePath,
         commandLine: commandLine, system))
   }
 }

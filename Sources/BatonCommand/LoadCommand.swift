@@ -164,7 +164,7 @@ struct LoadCommand<System: LinuxSystem> {
     if let path = changedFile(file, initrdHasChanged) { throw takeBack(path) }
     note(
       LoadRecord.json(
-        of: plan, by: choice, invocation: invocation, image: imagePath,
+        of: plan, at: LoadedPlaces(plan), by: choice, invocation: invocation, image: imagePath,
         commandLine: commandLine, system))
   }
 

@@ -14,12 +14,13 @@ enum LoadRecord {
   fileprivate static let staging = "staging"
   fileprivate static let staged = "staged"
 
-  /// - Parameter plan: nil where the kernel made its own.
+  /// - Parameters:
+  ///   - plan: nil where the kernel made its own.
+  ///   - places: what the slots were given.
   static func json<System: LinuxSystem>(
-    of plan: HandoffPlan?, by choice: RouteChoice, invocation: Invocation, image: String,
-    commandLine: [UInt8]?, _ system: System
+    of plan: HandoffPlan?, at places: LoadedPlaces, by choice: RouteChoice,
+    invocation: Invocation, image: String, commandLine: [UInt8]?, _ system: System
   ) -> String {
-    let places = plan.map { LoadedPlaces($0) } ?? .chosenByKernel
     // An older load's guard that could not be removed: it is no dump kernel.
     let leavesGuard = choice.route != .crashKernel && hasStagedImage(system)
     return JSONText.object { json in

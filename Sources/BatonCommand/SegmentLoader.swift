@@ -45,7 +45,6 @@ enum SegmentLoader {
             var segments: [linux_kexec_segment] = unsafe []
             for (segment, offset) in zip(list, offsets) {
               let buffer: UnsafeRawPointer?
-              var size = Int(segment.size)
               switch segment.content {
               case .given(.kernel): unsafe buffer = kernel.baseAddress
               case .given(.initrd): unsafe buffer = initrd.baseAddress
@@ -55,13 +54,12 @@ enum SegmentLoader {
               case .words:
                 unsafe buffer = words.baseAddress.map { unsafe UnsafeRawPointer($0 + offset) }
               // The canary and the guard's tail are given as zeros.
-              case .zeros, .given(.crashRegion):
-                unsafe buffer = nil
-                size = 0
+              case .zeros, .given(.crashRegion): unsafe buffer = nil
               }
               unsafe segments.append(
                 linux_kexec_segment(
-                  buf: buffer, bufsz: size, mem: segment.destination.start.rawValue,
+                  buf: buffer, bufsz: Int(segment.givenSize),
+                  mem: segment.destination.start.rawValue,
                   memsz: Int(segment.destination.size)))
             }
             unsafe segments.withUnsafeBufferPointer { segments in
@@ -93,5 +91,15 @@ enum SegmentLoader {
     // Sound: a list of no segments is never read.
     try unsafe system.kexecLoad(
       entry: 0, segments: UnsafeBufferPointer(start: nil, count: 0), slot: slot)
+  }
+}
+
+extension HandoffPlan.Segment {
+  /// In bytes: what the kernel is given for it. It fills in zeros by itself.
+  var givenSize: UInt64 {
+    switch content {
+    case .zeros, .given(.crashRegion): 0
+    case .given, .words: size
+    }
   }
 }

@@ -2,23 +2,28 @@ import KexecRelocation
 import LinuxHost
 import PhysicalMemory
 
-/// What tells a load from every other: the places that its segments were given, in their order. Records
-/// have it in words, and the kernel's memory shows it.
+/// What tells a load from every other: the places that its segments were given, in their order, and how
+/// many bytes. Records have it in words, and the kernel's memory shows it.
 enum SlotContent {
   static func text(of segments: some Sequence<HandoffPlan.Segment>) -> String {
-    text(of: segments.map { $0.destination })
+    text(of: segments.map { ($0.destination, $0.givenSize) })
   }
 
-  private static func text(of destinations: [PhysicalRange]) -> String {
+  private static func text(of segments: [(destination: PhysicalRange, size: UInt64)]) -> String {
     var text = ""
-    for range in destinations { text += (text.isEmpty ? "" : " ") + range.text }
+    for segment in segments {
+      text +=
+        (text.isEmpty ? "" : " ") + segment.destination.text + "=" + String(segment.size)
+    }
     return text
   }
 
   /// That of what a slot holds now, empty where it holds nothing, nil where the kernel does not show it.
   static func shown<System: LinuxSystem>(in slot: KexecSlot, _ system: System) -> String? {
     guard KernelFlags.isLoaded(slot, system) else { return "" }
-    return system.loadedImage(in: slot).map { text(of: $0.destinations) }
+    return system.loadedImage(in: slot).map { image in
+      text(of: image.segments.map { ($0.destination, $0.size) })
+    }
   }
 }
 
@@ -28,7 +33,7 @@ struct LoadedPlaces {
   let crash: String?
 
   static var nothing: LoadedPlaces { LoadedPlaces(normal: "", crash: "") }
-  /// Of `kexec_file_load(2)`.
+  /// Of `kexec_file_load(2)`, before the kernel has chosen.
   static var chosenByKernel: LoadedPlaces { LoadedPlaces(normal: nil, crash: "") }
 
   init(normal: String?, crash: String?) {

@@ -2,8 +2,15 @@ import PhysicalMemory
 
 /// What a slot of `kexec_load(2)` holds, as the kernel's own memory says.
 public struct LoadedImage: Hashable, Sendable {
-  /// Where its segments are to lie, in the order in which they were given.
-  public let destinations: [PhysicalRange]
+  public struct Segment: Hashable, Sendable {
+    /// Where it is to lie.
+    public let destination: PhysicalRange
+    /// In bytes: its content; what that does not fill is zero.
+    public let size: UInt64
+  }
+
+  /// In the order in which they were given.
+  public let segments: [Segment]
 }
 
 extension LinuxSystem {
@@ -22,15 +29,16 @@ extension LinuxSystem {
       let fields = memory.words(at: image, count: 8 + 4 * 16)
     else { return nil }
     guard (1...16).contains(fields[7]) else { return nil }
-    var destinations: [PhysicalRange] = []
+    var segments: [LoadedImage.Segment] = []
     for index in 0..<Int(fields[7]) {
       let (start, size) = (fields[8 + 4 * index + 2], fields[8 + 4 * index + 3])
+      let contentSize = fields[8 + 4 * index + 1]
       // As the kernel takes no others, this is no image.
-      guard size > 0, (start | size) % pageSize == 0,
+      guard size > 0, (start | size) % pageSize == 0, contentSize <= size,
         let range = PhysicalRange(start: PhysicalAddress(start), size: size)
       else { return nil }
-      destinations.append(range)
+      segments.append(LoadedImage.Segment(destination: range, size: contentSize))
     }
-    return LoadedImage(destinations: destinations)
+    return LoadedImage(segments: segments)
   }
 }

@@ -38,7 +38,14 @@ extension FakeLinux {
     }
     var heap = [UInt8](repeating: 0, count: 0x1000)
     for (slot, place, variable) in [(normalSlot, 0, 0x10), (crashSlot, 0x800, 0x18)] {
-      guard case .kexecLoad(_, let entry, let segments)? = slot else { continue }
+      let (entry, segments): (UInt64, [Segment])
+      switch slot {
+      case .kexecLoad(_, let start, let given): (entry, segments) = (start, given)
+      case .kexecFileLoad(let slot, _, _, _):
+        segments = placedByKernel[slot] ?? []
+        entry = segments.first?.destination ?? 0
+      default: continue
+      }
       put(Self.heap + UInt64(place), 8, at: 0x1000 + variable, in: &text)
       put(entry, 8, at: place + 24, in: &heap)
       put(UInt64(segments.count), 8, at: place + 56, in: &heap)
@@ -69,5 +76,22 @@ extension FakeLinux {
       put(UInt64(part.3), 8, at: header + 32, in: &core)
     }
     files["/proc/kcore"] = core + text + heap
+  }
+
+  /// As the kernel places files: kernel, initrd and a tree with the command line, one behind the other.
+  func placing(
+    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+  ) -> [Segment] {
+    var contents = [files[kernel] ?? []]
+    if let initrd { contents.append(files[initrd] ?? []) }
+    contents.append([UInt8](repeating: 0, count: 1000) + commandLine)
+    var segments: [Segment] = []
+    var next: UInt64 = slot == .normal ? 0x4200_0000 : 0xa000_0000
+    for content in contents {
+      let size = (content.count + 0xfff) & ~0xfff
+      segments.append(Segment(bytes: content, destination: next, memorySize: size))
+      next += UInt64(size)
+    }
+    return segments
   }
 }

@@ -65,6 +65,8 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   private(set) var normalSlot: Effect?
   /// The same of the crash slot.
   private(set) var crashSlot: Effect?
+  /// Where the last `kexec_file_load(2)` of each slot has put what.
+  private(set) var placedByKernel: [KexecSlot: [Segment]] = [:]
 
   /// Called where file systems are written back.
   var onSync: (FakeLinux) -> Void = { _ in }
@@ -88,6 +90,9 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   var slotRefusals: [KexecSlot: Errno] = [:]
   /// Called where `kexec_load(2)` has its effect.
   var onKexecLoad: (FakeLinux) -> Void = { _ in }
+
+  /// Called where `kexec_file_load(2)` has its effect.
+  var onKexecFileLoad: (FakeLinux) -> Void = { _ in }
 
   private(set) var effects: [Effect] = []
   private(set) var output = ""
@@ -116,6 +121,7 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
     copy.files = files
     copy.normalSlot = normalSlot
     copy.crashSlot = crashSlot
+    copy.placedByKernel = placedByKernel
     return copy
   }
 
@@ -249,6 +255,7 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   func kexecFileLoad(
     kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
+    onKexecFileLoad(self)
     try countCall()
     effects.append(
       .kexecFileLoad(
@@ -258,6 +265,8 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
     if slot == .crash { setLoaded(.crash, false) }
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
     setLoaded(slot, true)
+    placedByKernel[slot] = placing(
+      kernel: kernel, initrd: initrd, commandLine: commandLine, slot: slot)
     hold(effects.last, in: slot)
   }
 

@@ -185,7 +185,8 @@ import Testing
   /// variable points to (FakeLinux+Memory.swift).
   private static let (codePart, imagePart) = (64 + 56, 64 + 2 * 56)
   private static let (function, variable, image) = (0x1200, 0x2010, 0x3000)
-  private static let (count, firstPlace, firstSize) = (image + 56, image + 80, image + 88)
+  private static let (count, firstContentSize) = (image + 56, image + 72)
+  private static let (firstPlace, firstSize) = (image + 80, image + 88)
   private static let nop: UInt64 = 0xD503_201F
 
   @Test(arguments: [
@@ -219,6 +220,7 @@ import Testing
     BrokenCore("a segment without a size", [(firstSize, 8, 0)]),
     BrokenCore("a segment at half a page", [(firstPlace, 8, 0x6000_0800)]),
     BrokenCore("a segment of half a page", [(firstSize, 8, 0x800)]),
+    BrokenCore("a segment with more bytes than room", [(firstContentSize, 8, 1 << 30)]),
     BrokenCore(
       "a segment beyond 64 bits", [(firstPlace, 8, UInt64.max - 0xfff), (firstSize, 8, 0x2000)]),
   ])
@@ -240,7 +242,8 @@ import Testing
   @Test(arguments: [
     BrokenCore("fewer segments", [(count, 8, 1)]),
     BrokenCore("another place", [(firstPlace, 8, 0x6000_0000)]),
-    BrokenCore("another size", [(firstSize, 8, 0x1000)]),
+    BrokenCore("another size", [(firstSize, 8, 0x20_1000)]),
+    BrokenCore("fewer bytes", [(firstContentSize, 8, 1)]),
   ])
   func `A proc kcore with another image says that another tool loaded it`(
     broken: BrokenCore
@@ -258,7 +261,7 @@ import Testing
     let linux = try loaded(try .reserving())
     let whole = try #require(linux.files["/proc/kcore"])
     let right = try #require(linux.loadedImage(in: .crash))
-    #expect(right.destinations.count > 3)
+    #expect(right.segments.count > 3)
     // Headers, code, variables and the image's fields.
     let parts = [0..<64 + 3 * 56, 0x1100..<0x1120, 0x2010..<0x2020, 0x3800..<0x3800 + 576]
     for index in parts.joined() {
@@ -266,7 +269,7 @@ import Testing
         linux.files["/proc/kcore"]?[index] = value
         linux.imagePointers = ImagePointers()
         if let image = linux.loadedImage(in: .crash) {
-          #expect((1...16).contains(image.destinations.count))
+          #expect((1...16).contains(image.segments.count))
         }
         linux.files["/proc/kcore"]?[index] = whole[index]
       }
@@ -278,7 +281,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [["-S"], ["-S", "--json"], ["-u"], ["-e"], load, load + ["--via=memory"]])
+  @Test(arguments: [
+    ["-S"], ["-S", "--json"], ["-u"], ["-e"], load, load + ["--via=memory"], load + ["--via=file"],
+  ])
   func `A command reads the kernel's symbols once at most`(command: [String]) throws {
     let linux = try loaded(try .reserving())
     let path = "/proc/kallsyms"

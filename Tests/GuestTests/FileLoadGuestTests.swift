@@ -101,6 +101,59 @@ import Testing
     #expect(!run.lines.contains { $0.hasPrefix("baton: EL") })
   }
 
+  /// The kernel chooses the places, which are read back.
+  @Test func whatAnotherToolLoadsOverItIsToldFromIt() async throws {
+    var handoff = try handoff(Self.both, via: .file)
+    handoff.crashKernel = "128M"
+    let files = "/lab/kernel --initrd=/lab/initrd"
+    let load = "\(files) --via=file --append=\"\(handoff.commandLine)\""
+    handoff.interlude = """
+      told() { baton -S | busybox grep "^$1\\|^by" | busybox sed "s/^/lab: $2: /"; }
+      slots() {
+        echo "lab: $1: $(busybox cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded | busybox xargs)"
+      }
+      told next alone
+      kexec -l -i /lab/kernel --append=1; told next memory
+      baton -u; slots -u
+      baton -l \(load); told next again
+      kexec -s -l /lab/kernel --append=1; told next file
+      baton -u; slots -u
+      baton -l \(load)
+      kexec -s -l \(files) --append="\(handoff.commandLine) 1"; told next words
+      baton -l \(load)
+      baton -u; slots -u
+      baton -p \(load); told crash alone
+      kexec -p -i /lab/kernel --append=1; told crash memory
+      baton -p -u; slots "-p -u"
+      baton -p \(load); told crash again
+      kexec -s -p /lab/kernel --append=1; told crash file
+      baton -p -u; slots "-p -u"
+      baton -p \(load)
+      kexec -s -p \(files) --append="\(handoff.commandLine) 1"; told crash words
+      baton -p \(load)
+      baton -p -u; slots "-p -u"
+      baton -l \(load); told next anew
+      """
+    let run = try await unmeasured(handoff)
+    let comment: Comment = "\(run.lines.filter { !$0.hasPrefix("[") })"
+    #expect(run.end == .poweredOff, comment)
+    let next = "next kernel: loaded: /lab/kernel (via file, verifies nothing): baton -e starts it"
+    let over =
+      "next kernel: loaded by another tool, over /lab/kernel of baton -l: baton -e starts it"
+    let crash = "crash kernel: loaded: /lab/kernel (verifies nothing): a panic starts it"
+    let others = "crash kernel: loaded"
+    let said = run.lines.filter { $0.hasPrefix("lab: ") }
+    let first = try #require(said.firstIndex { $0.hasPrefix("lab: alone: ") }, comment)
+    let expected: [String] = [
+      "alone: \(next)", "memory: \(over)", "-u: 1 0", "again: \(next)", "file: \(over)",
+      "-u: 1 0", "words: \(over)", "-u: 0 0",
+      "alone: \(crash)", "memory: \(others)", "-p -u: 0 1", "again: \(crash)",
+      "file: \(others)", "-p -u: 0 1", "words: \(others)", "-p -u: 0 0",
+      "anew: \(next)", "second userland", "command line: \(handoff.commandLine)", "finished",
+    ]
+    #expect(said[first...].map { String($0.dropFirst(5)) } == expected, comment)
+  }
+
   /// The next kernel is signed by Debian, whose key this kernel does not have.
   @Test func aLockedDownKernelThatWantsASignatureSaysSo() async throws {
     var handoff = try handoff(Self.fileOnly, via: .auto)
