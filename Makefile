@@ -127,6 +127,7 @@ deb: dist manual ## dist/baton_VERSION_arm64.deb
 checks:
 	$(call say,building the arm64 checks)
 	@$(BARE_METAL) --product Arm64DigestCheck
+	@$(BARE_METAL) --product KillAtLoad
 
 # The lab, and the plugins that it has QEMU load.
 lab:

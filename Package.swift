@@ -203,5 +203,7 @@ if Context.environment["BATON_ROLE"] == "bare-metal" {
     .executableTarget(
       name: "Arm64DigestCheck", dependencies: ["BootDigests", "CArm64DigestCheck", "CBareMetal"],
       path: "Tests/Arm64DigestCheck", swiftSettings: embeddable),
+    // Kills baton at a call of kexec_load(2); GuestTests have it in the guest.
+    .executableTarget(name: "KillAtLoad", path: "Tests/KillAtLoad"),
   ]
 }

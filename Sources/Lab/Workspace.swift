@@ -68,6 +68,15 @@ public struct Workspace: Sendable {
     try existing(cache + "/guest/debian-root/image", remedy: "Scripts/setup --matrix")
   }
 
+  /// A program for guests that kills another at one of its calls of `kexec_load(2)`
+  /// (Tests/KillAtLoad).
+  public func killAtLoad() throws(LabError) -> (path: String, contents: [UInt8]) {
+    let program = root + "/.build-bare-metal/aarch64-none-none-elf/release/KillAtLoad"
+    return (
+      "bin/kill-at-load", try HostFile.bytes(of: existing(program, remedy: "make checks"))
+    )
+  }
+
   /// The Debian package of `baton`.
   public func package() throws(LabError) -> String {
     guard
