@@ -67,24 +67,27 @@ public enum Processor {
   }
 
   /// Allows Advanced SIMD at this level, in the layout that HCR_EL2.E2H selects, and leaves
-  /// streaming mode, in which it may be illegal, where there is one.
+  /// streaming mode, in which it may be illegal, where the old kernel may have been in it: where it
+  /// had allowed that. Firmware that knows nothing of SME has it trap to EL3, and a kernel that knows
+  /// nothing of it, or was told not to use it, runs there all the same.
   public static func enableSIMD() {
-    let hasSME = ID_AA64PFR1_EL1.sme.value(in: baton_read_id_aa64pfr1_el1()) != 0
+    let usesSME: Bool
     switch regime {
     case .el1:
-      var control = baton_read_cpacr_el1() | CPACR_EL1.fpen.mask
-      if hasSME { control |= CPACR_EL1.smen.mask }
-      baton_write_cpacr_el1(control)
+      let control = baton_read_cpacr_el1()
+      usesSME = CPACR_EL1.smen.value(in: control) != 0
+      baton_write_cpacr_el1(control | CPACR_EL1.fpen.mask)
     case .el2Host:
-      var control = baton_read_cptr_el2() | CPACR_EL1.fpen.mask
-      if hasSME { control |= CPACR_EL1.smen.mask }
-      baton_write_cptr_el2(control)
+      let control = baton_read_cptr_el2()
+      usesSME = CPACR_EL1.smen.value(in: control) != 0
+      baton_write_cptr_el2(control | CPACR_EL1.fpen.mask)
     case .el2:
-      var control = baton_read_cptr_el2() & ~CPTR_EL2.tfp.mask
-      if hasSME { control &= ~CPTR_EL2.tsm.mask }
-      baton_write_cptr_el2(control)
+      let control = baton_read_cptr_el2()
+      usesSME = !CPTR_EL2.tsm.isSet(in: control)
+      baton_write_cptr_el2(control & ~CPTR_EL2.tfp.mask)
     }
-    if hasSME { baton_smstop() }
+    let hasSME = ID_AA64PFR1_EL1.sme.value(in: baton_read_id_aa64pfr1_el1()) != 0
+    if hasSME, usesSME { baton_smstop() }
   }
 }
 

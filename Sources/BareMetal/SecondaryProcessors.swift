@@ -36,9 +36,11 @@ public struct SecondaryProcessors {
     self.conduit = conduit
     let slots = UInt64(block.processorCount)
     guard conduit != .none, slots > 1 else { return }
+    let own = baton_read_mpidr_el1() & MPIDR_EL1.affinity
+    // Where firmware cannot say that this one is on, it could not say either when another is off.
+    guard Self.affinityInfo(own, conduit) == 0 else { return }
     let slot = block.header.stacks_size / slots
     Self.share(regime, departure, conduit, stackSize: slot / 2)
-    let own = baton_read_mpidr_el1() & MPIDR_EL1.affinity
     for index in 0..<block.processorCount where count < block.processorCount - 1 {
       let processor = block.processor(index)
       guard processor != own else { continue }
@@ -93,13 +95,16 @@ public struct SecondaryProcessors {
     var deadline = Deadline(milliseconds: Self.patience, looks: 1 << 26)
     for index in 0..<block.processorCount where started >> UInt64(index) & 1 != 0 {
       let processor = block.processor(index)
-      while Firmware.call(
-        UInt64(BATON_PSCI_AFFINITY_INFO), processor, 0, 0, through: conduit) != 1
-      {
+      while Self.affinityInfo(processor, conduit) != 1 {
         baton_pause()
         if deadline.hasPassed() { throw Stuck(processor: processor) }
       }
     }
+  }
+
+  /// PSCI's AFFINITY_INFO of a CPU: 0 where it is on, 1 off, 2 on its way on; else an error.
+  private static func affinityInfo(_ processor: UInt64, _ conduit: Lifeline.Conduit) -> UInt64 {
+    Firmware.call(UInt64(BATON_PSCI_AFFINITY_INFO), processor, 0, 0, through: conduit)
   }
 
   /// One of them, where it cannot be told which left work undone.

@@ -84,11 +84,12 @@ struct Machine {
     }
   }
 
-  /// One regime where the level is known, else one of each layout.
+  /// One regime where that is known, else one of each layout. A kernel at EL1 may have EL2 in either:
+  /// HCR_EL2.E2H stays set on CPUs without FEAT_E2H0, and behind a KVM that used it (hVHE).
   var regimes: [TranslationRegime] {
     switch level {
     case .el1: [.el1]
-    case .el2: [.el2]
+    case .el2: [.el2, .el2Host]
     case .el2Host: [.el2Host]
     case .unknown: [.el1, .el2]
     }

@@ -36,9 +36,13 @@ baton_secondary_entry:
 	// The other CPU was entered at EL1: down there, with nothing trapped. SCTLR_EL1 is unknown
 	// until it is written.
 	mov	x11, #(1 << 31)			// HCR_EL2.RW: EL1 is AArch64
-	msr	hcr_el2, x11
+	write_hcr_el2 x11
 	mov	x11, #0x33ff			// CPTR_EL2: RES1; TZ stays set
-	msr	cptr_el2, x11
+	mrs	x9, hcr_el2
+	tbz	x9, #34, 7f			// E2H stays set on CPUs without FEAT_E2H0
+	mov	x11, #(3 << 20)			// FPEN
+7:	msr	cptr_el2, x11
+	clear_fine_grained_traps x9
 	// HCRX_EL2, where there is one: the copy instructions (MSCEn) and TCR2_EL1 (TCR2En) trap
 	// otherwise.
 	mrs	x9, id_aa64mmfr1_el1
@@ -59,8 +63,7 @@ baton_secondary_entry:
 	adr	x11, 3f
 	msr	elr_el2, x11
 	eret
-2:	msr	hcr_el2, x11
-	isb					// E2H chooses the layout of what follows
+2:	write_hcr_el2 x11			// E2H chooses the layout of what follows
 	msr	cptr_el2, x12
 	b	4f
 3:	msr	vbar_el1, x8

@@ -40,8 +40,12 @@ relay_control_down:
 	orr	x10, x10, #(1 << 14)
 2:	msr	S3_4_C1_C2_2, x10
 3:	mov	x10, #(1 << 31)			// HCR_EL2.RW: EL1 is AArch64; nothing is trapped
-	msr	hcr_el2, x10
+	write_hcr_el2 x10
+	clear_fine_grained_traps x11
 	// CPTR_EL2: its RES1 bits, but TZ and TSM, which trap, only where they are RES1.
+	mov	x10, #0x330000			// FPEN, ZEN
+	mrs	x11, hcr_el2
+	tbnz	x11, #34, 5f			// E2H stays set on CPUs without FEAT_E2H0
 	mov	x10, #0x33ff
 	mrs	x11, id_aa64pfr0_el1
 	ubfx	x11, x11, #32, #4		// SVE
@@ -104,9 +108,9 @@ relay_control_exception:
 	ubfx	x11, x11, #40, #4
 	cbz	x11, 2f
 	msr	S3_4_C1_C2_2, x12
-2:	msr	cptr_el2, x13
-	msr	vbar_el2, x14
-	msr	hcr_el2, x15
+2:	msr	vbar_el2, x14
+	write_hcr_el2 x15			// E2H chooses the layout of what follows
+	msr	cptr_el2, x13
 	isb
 	br	x10
 1:	mrs	x11, vbar_el1

@@ -24,6 +24,16 @@ relay_entry:
 	msr	daifset, #0xf
 	msr	tpidr_el0, xzr			// no PSCI conduit known yet
 	mov	x19, x0
+	// On CPUs without FEAT_E2H0 (ID_AA64MMFR4_EL1.E2H0 negative) HCR_EL2.E2H is set, but need not read
+	// so before it has been written.
+	branch_at_el2 x9, 7f
+	b	8f
+7:	mrs	x9, S3_0_C0_C7_4
+	tbz	x9, #27, 8f
+	mrs	x9, hcr_el2
+	orr	x9, x9, #(1 << 34)
+	write_hcr_el2 x9
+8:
 	// Relocation: the image is linked at 0, and all entries are R_AARCH64_RELATIVE (a test looks).
 	adrp	x20, relay_header
 	add	x20, x20, :lo12:relay_header
@@ -39,10 +49,20 @@ relay_entry:
 	add	x4, x4, x20
 	str	x4, [x20, x3]
 	b	1b
-2:	adrp	x1, relay_zero_start
-	add	x1, x1, :lo12:relay_zero_start
+	// Lines of what lies behind the image may be dirty, and would be written back over what is stored
+	// around the caches from here on.
+2:	adrp	x1, relay_stack_hole
+	add	x1, x1, :lo12:relay_stack_hole
 	adrp	x2, relay_zero_end
 	add	x2, x2, :lo12:relay_zero_end
+	data_line_size x3, x4
+6:	dc	ivac, x1
+	add	x1, x1, x3
+	cmp	x1, x2
+	b.lo	6b
+	dsb	sy
+	adrp	x1, relay_zero_start
+	add	x1, x1, :lo12:relay_zero_start
 3:	stp	xzr, xzr, [x1], #16
 	cmp	x1, x2
 	b.lo	3b

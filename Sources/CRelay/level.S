@@ -49,8 +49,7 @@ relay_switch_tables:
 // HCR_EL2.E2H gives CPTR_EL2 another layout: nothing is trapped in either. The lines of the TLB and
 // all other registers are entry's business.
 relay_host_change:
-	msr	hcr_el2, x1
-	isb
+	write_hcr_el2 x1
 	mov	x2, #0x33ff			// RES1 without E2H
 	tbz	x1, #34, 1f
 	mov	x2, #0x330000			// FPEN, ZEN

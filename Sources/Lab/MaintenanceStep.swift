@@ -107,10 +107,13 @@ public struct MaintenanceStep: Sendable, Hashable, CustomStringConvertible {
       // What was written for the next kernel.
       .init("baton_clean_to_poc", .dcCIVAC, finds: .left),
       // What another CPU reads before its MMU is on; there, HCR before CPTR, or the vectors, and its
-      // instruction cache.
+      // instruction cache. No handoff of the lab's goes on at EL1 with a CPU that came at EL2; and that
+      // no access may be on its way while HCR is written is an erratum's.
       .init("baton_complete_cleaning", .dsbSY, needsSecondary: true, finds: .read),
-      .init(secondary, .isb, 0, at: el2, needsSecondary: true, finds: .sync),
-      .init(secondary, .isb, 1, at: el1, needsSecondary: true, finds: .sync),
+      .init(secondary, .dsbNSH, count: 2, at: [], needsSecondary: true, finds: .sync),
+      .init(secondary, .isb, 0, at: [], needsSecondary: true, finds: .sync),
+      .init(secondary, .isb, 1, at: el2, needsSecondary: true, finds: .sync),
+      .init(secondary, .isb, 2, at: el1, needsSecondary: true, finds: .sync),
       .init(secondary, .icIALLU, needsSecondary: true, finds: .icache),
       // Where the MMU was never on: relay's *none*.
       .init(off, .dsbSY, 0, at: [], finds: .order),

@@ -65,6 +65,18 @@ import Testing
         stage.block[processors + 1] = 0x7F00
         try stage.store()
       },
+      Plight(
+        name: "firmware that does not say which CPUs are on", message: " pieces on 1 CPU; starting",
+        end: nil
+      ) { stage in
+        try stage.stub.run(to: try stage.address(of: "baton_smc"))
+        let function = try stage.stub.register(0)
+        #expect(function == BATON_PSCI_AFFINITY_INFO)
+        // mov x0, #-1 (NOT_SUPPORTED); ret
+        let spare = try stage.address(of: "stage_guard_entry")
+        try stage.stub.write([0x00, 0x00, 0x80, 0x92, 0xC0, 0x03, 0x5F, 0xD6], to: spare)
+        try stage.stub.setProgramCounter(spare.rawValue)
+      },
       Plight(name: "a CPU that never begins", message: notOff) { stage in
         try stage.stub.run(to: try stage.address(of: "stage_secondary"))
         try stage.stub.setProgramCounter(try stage.address(of: "baton_halt").rawValue)
