@@ -65,6 +65,15 @@ struct Machine {
           + (acpi == nil ? "stdout-path of the device tree" : "ACPI's SPCR")
           + ": it will be silent; --console names one")
     }
+    // ACPI has no clocks that a kernel could switch off.
+    if acpi == nil, let base = console.registers?.start,
+      SerialConsole.isInUse(at: base, system) == false
+    {
+      warnings.append(
+        "this kernel has no console at " + base.text
+          + ": where it has switched that port's clock off, the stage can stand still at it for ever; "
+          + "--console names another, or none")
+    }
     if hardware.conduit == .none, haltsOnFailure {
       warnings.append(
         "no PSCI in " + (acpi == nil ? "the device tree" : "ACPI's FADT")

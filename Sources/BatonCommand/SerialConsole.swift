@@ -12,12 +12,7 @@ enum SerialConsole {
   ) -> ConsoleSpecification? {
     guard !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
     func attribute(_ file: String) -> UInt64? {
-      guard let text = KernelFlags.line("/sys/class/tty/" + name + "/" + file, system) else {
-        return nil
-      }
-      let isHexadecimal = text.utf8.starts(with: "0x".utf8)
-      return UInt64(
-        isHexadecimal ? String(text.dropFirst(2)) : text, radix: isHexadecimal ? 16 : 10)
+      KernelFlags.line(path(name, file), system).flatMap { number($0) }
     }
     // kexec-tools takes any name, and writes to an address of 0.
     guard let base = attribute("iomem_base"), base > 0, let type = attribute("type") else {
@@ -42,6 +37,45 @@ enum SerialConsole {
     default: return nil
     }
     return ConsoleSpecification(parsing: words.utf8)
+  }
+
+  /// Whether the kernel writes its messages to the port whose registers begin at `base`, or nil where
+  /// that cannot be told. One that is nobody's console and that nothing has open is switched off, its
+  /// clock, too, where the kernel rules over that.
+  ///
+  /// ```
+  /// ttyAMA0              -W- (EC p a  )  204:64
+  /// ```
+  static func isInUse<System: LinuxSystem>(
+    at base: PhysicalAddress, _ system: System
+  ) -> Bool? {
+    do throws(Errno) {
+      let consoles = try system.read("/proc/consoles")
+      for line in consoles.split(separator: UInt8(ascii: "\n")) {
+        let name = String(decoding: line.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)
+        do throws(Errno) {
+          let text = try system.read(path(name, "iomem_base")).prefix { $0 != UInt8(ascii: "\n") }
+          if number(String(decoding: text, as: UTF8.self)) == base.rawValue { return true }
+        } catch {
+          // A virtual terminal has none. Others than root may not read it.
+          guard error == .noSuchFile else { return nil }
+        }
+      }
+      return false
+    } catch {
+      return nil
+    }
+  }
+
+  private static func path(_ name: String, _ file: String) -> String {
+    "/sys/class/tty/" + name + "/" + file
+  }
+
+  /// A number as the kernel writes it there: decimal, or hexadecimal behind 0x.
+  private static func number(_ text: String) -> UInt64? {
+    let isHexadecimal = text.utf8.starts(with: "0x".utf8)
+    return UInt64(
+      isHexadecimal ? String(text.dropFirst(2)) : text, radix: isHexadecimal ? 16 : 10)
   }
 
   // PORT_… of linux/serial_core.h and linux/serial.h.

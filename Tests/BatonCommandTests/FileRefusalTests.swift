@@ -113,7 +113,7 @@ import Testing
   /// With pages of 16K a table reaches over 64 GiB of blocks: it takes a kernel of terabytes.
   @Test func `A kernel that asks for terabytes is refused, where they are there, too`() throws {
     try expectRefusal(
-      .noRoom, naming: "(image_size) that the translation tables would take 1029 pages"
+      .noRoom, naming: "(image_size) that the translation tables would take 2058 pages"
     ) {
       $0.pageSize = 16384
       $0.files["/proc/iomem"] = Array("40000000-7fffffffffff : System RAM\n".utf8)

@@ -151,10 +151,12 @@ import Testing
     #expect(try lifelines(in: memory) == [expected, expected])
   }
 
-  @Test(arguments: [(27, true, false), (30, false, true), (26, true, false), (1, true, true)])
-  func `Tables are those of the level at which the stage is entered, or both kinds`(
-    interrupt: Int, hasEL1Layout: Bool, hasEL2Layout: Bool
-  ) throws {
+  @Test(arguments: [(27, true, false), (30, true, true), (26, true, false), (1, true, true)])
+  func
+    `Tables are those of the level at which the stage is entered, of both kinds where either may be`(
+      interrupt: Int, hasEL1Layout: Bool, hasEL2Layout: Bool
+    ) throws
+  {
     let (memory, linux) = try loaded {
       $0.files["/proc/interrupts"] = Array(
         "11: 1 GICv3 \(interrupt) Level arch_timer\n".utf8)
@@ -162,7 +164,7 @@ import Testing
     let content = try #require(linux.files["/boot/Image"])
     let kernel = try #require(memory.segments.first { $0.bytes == content })
     let regimes: [(TranslationRegime, Bool)] = [
-      (.el1, hasEL1Layout), (.el2, hasEL2Layout),
+      (.el1, hasEL1Layout), (.el2Host, hasEL1Layout), (.el2, hasEL2Layout),
     ]
     try memory.withBlock { block in
       for (regime, isThere) in regimes {

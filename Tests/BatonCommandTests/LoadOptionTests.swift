@@ -56,6 +56,39 @@ import Testing
     #expect(linux.output.contains("console pl011 at 0x000009040000"))
   }
 
+  @Test(arguments: [
+    // What the stage was told to write to.
+    ("ttyX0                -W- (EC p a  )  204:64\n", [], false),
+    (
+      "tty0                 -WU (EC  p  )    4:1\nttyX0                -W- (E  p a  )  204:64\n",
+      [], false
+    ),
+    // Nothing does, and another port.
+    ("", [], true), ("tty0                 -WU (EC  p  )    4:1\n", [], true),
+    ("ttyX1                -W- (EC p a  )  204:65\n", [], true),
+    // What the stage will not write to needs no clock.
+    ("", ["--console=none"], false),
+    // Nobody can tell.
+    (nil, [], false), ("ttyX2                -W- (EC p a  )  204:66\n", [], false),
+  ])
+  func `A port that is nobody's console gets a warning: its clock may be off`(
+    consoles: String?, options: [String], warns: Bool
+  ) throws {
+    let linux = try Self.tty(["iomem_base": "0x9040000", "type": "32"])
+    linux.files["/proc/consoles"] = consoles.map { Array($0.utf8) }
+    linux.files["/sys/class/tty/ttyX1/iomem_base"] = Array("0x9000000\n".utf8)
+    linux.fileFailures["/sys/class/tty/ttyX2/iomem_base"] = .permissionDenied
+    let options = options.isEmpty ? ["--serial=ttyX0"] : options
+    #expect(
+      Baton.run(["-l", "/boot/Image", "--dry-run"] + options, system: linux) == .success)
+    #expect(
+      linux.complaints
+        == (warns
+          ? "baton: warning: this kernel has no console at 0x000009040000: where it has switched "
+            + "that port's clock off, the stage can stand still at it for ever; --console names "
+            + "another, or none\n" : ""))
+  }
+
   @Test func `--type refuses what the file is not`() throws {
     let linux = try FakeLinux.machine()
     #expect(Baton.run(["-l", "/boot/Image", "-t", "Image"], system: linux) == .success)

@@ -54,6 +54,10 @@ import Testing
     #expect(run.lines[bye...].contains("lab: second userland"), comment)
     #expect(
       run.lines[..<bye].contains {
+        $0.hasPrefix("baton: warning: this kernel has no console at 0x000009040000: ")
+      }, comment)
+    #expect(
+      run.lines[..<bye].contains {
         $0.hasPrefix("baton: warning: no panic= on the next kernel's command line")
       }, comment)
     #expect(

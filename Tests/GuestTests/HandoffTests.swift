@@ -37,6 +37,21 @@ import Testing
     #expect(report.measurement.uncachedAccesses <= 20_000)
   }
 
+  /// A kernel at EL1 whose KVM used EL2 in the layout of VHE leaves it so: /proc/interrupts tells the
+  /// same as without. Both CPUs of the stage go by what the first found.
+  @Test func aKVMThatUsedVHEAloneLeavesTheStageItsLayout() async throws {
+    let cell = MatrixCell("6.12") {
+      $0.level = .vhe
+      $0.processors = 2
+      $0.commandLine += " arm64_sw.hvhe=1"
+    }
+    let report = try await GuestSlots.shared.withGuest { try await cell.run(in: Workspace()) }
+    #expect(report.run.lines.contains { $0.hasSuffix("detected: VHE for hypervisor only") })
+    #expect(report.run.lines.contains { $0.contains(" at EL2, ") && $0.contains("  entry 0x") })
+    #expect(report.stageLine?.hasPrefix("baton: EL2 (VHE), MMU and caches on: ") == true)
+    #expect(report.processors == 2)
+  }
+
   /// The instrument itself, on a handoff that is not Baton's.
   @Test func countsRepeatFromRunToRun() async throws {
     async let first = report(verified: false, tool: .kexecTools).measurement.handoff
