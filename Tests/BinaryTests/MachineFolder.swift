@@ -17,6 +17,9 @@ final class MachineFolder {
     try write("0\n", to: "/sys/kernel/kexec_loaded")
     try write("0\n", to: "/sys/kernel/kexec_crash_loaded")
     try write("console=ttyAMA0\n", to: "/proc/cmdline")
+    try write(
+      "ttyAMA0              -W- (EC p a  )  204:64\n", to: "/proc/consoles")
+    try write("0x9000000\n", to: "/sys/class/tty/ttyAMA0/iomem_base")
     for cpus in ["online", "possible", "present"] {
       try write("0\n", to: "/sys/devices/system/cpu/" + cpus)
     }
