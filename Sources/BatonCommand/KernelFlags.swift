@@ -64,8 +64,11 @@ enum KernelFlags {
 
   /// The file's first line.
   static func line<System: LinuxSystem>(_ path: String, _ system: System) -> String? {
-    guard let content = content(path, system) else { return nil }
-    return String(decoding: content.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    content(path, system).map(firstLine)
+  }
+
+  static func firstLine(of content: [UInt8]) -> String {
+    String(decoding: content.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
   private static func content<System: LinuxSystem>(_ path: String, _ system: System) -> [UInt8]? {

@@ -55,9 +55,11 @@ extension LoadCommand {
     let needed = CrashRegion.sizeNeeded(
       kernel: wanted.kernel, initrdSize: wanted.initrdSize, deviceTreeSize: wanted.deviceTreeSize,
       stage: request.stage)
-    guard let region = StagingArea.region(of: memory, system) else {
-      return .impossible(.noRegion(needed: needed))
+    let found: PhysicalRange?
+    do throws(Errno) { found = try StagingArea.region(of: memory, system) } catch {
+      return .impossible(.busy(seconds: BusyKernel.patience / 1000))
     }
+    guard let region = found else { return .impossible(.noRegion(needed: needed)) }
     let tooSmall = StagingObstacle.tooSmall(size: region.size, needed: needed)
     var free = PhysicalRangeSet([region])
     free.subtract(memory.reserved)

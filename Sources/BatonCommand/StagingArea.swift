@@ -7,20 +7,43 @@ enum StagingArea {
   /// The region that the crash slot's segments have to lie in, or nil where there is none.
   ///
   /// Where memory below 4 GiB was reserved beside it (`crashkernel=…,low`), /proc/iomem calls both
-  /// "Crash kernel"; /sys/kernel/kexec_crash_size has the size of the one that is meant.
+  /// "Crash kernel". What /sys/kernel/kexec_crash_size tells is the size of the one that is meant, and
+  /// from Linux 6.5 on that of both together; then it is the higher one.
+  ///
+  /// - Throws: `.busy`, where another program is in a call for a slot, and does not come to its end.
   static func region<System: LinuxSystem>(
     of memory: SystemMemoryMap, _ system: System
-  ) -> PhysicalRange? {
-    guard let line = KernelFlags.line("/sys/kernel/kexec_crash_size", system),
-      let size = UInt64(line), size > 0
-    else { return nil }
-    return memory.crashKernelReservations.last { $0.size == size }
+  ) throws(Errno) -> PhysicalRange? {
+    guard let size = try reservedSize(system), size > 0 else { return nil }
+    let reservations = memory.crashKernelReservations
+    return reservations.last { $0.size == size }
+      ?? (memory.crashKernel.size == size ? reservations.last : nil)
+  }
+
+  /// What the kernel says that it has reserved, in bytes; nil where it says nothing.
+  private static func reservedSize<System: LinuxSystem>(
+    _ system: System
+  ) throws(Errno) -> UInt64? {
+    var waited: UInt64 = 0
+    while true {
+      do throws(Errno) {
+        let content = try system.read("/sys/kernel/kexec_crash_size")
+        return UInt64(KernelFlags.firstLine(of: content))
+      } catch {
+        guard error == .busy else { return nil }
+        guard waited < BusyKernel.patience else { throw error }
+      }
+      system.sleep(milliseconds: BusyKernel.interval)
+      waited += BusyKernel.interval
+    }
   }
 }
 
 /// Why a load does not go through the crash region.
 enum StagingObstacle: Sendable {
   case noRegion(needed: UInt64)
+  /// Another program is in a call for a slot for so many seconds.
+  case busy(seconds: UInt64)
   /// Bytes; `needed` is what everything would take in place.
   case tooSmall(size: UInt64, needed: UInt64)
   /// A dump kernel is loaded there, and `--replace-crash-kernel` was not given.
@@ -36,6 +59,8 @@ enum StagingObstacle: Sendable {
     case .noRegion(let needed):
       "no memory is reserved for a crash kernel, where all of this takes " + Self.mebibytes(needed)
         + "; boot with " + Self.argument(needed)
+    case .busy(let seconds):
+      "another program has been loading a kernel for " + String(seconds) + " s; try again"
     case .tooSmall(let size, let needed):
       "the crashkernel region has " + String(size >> 20) + " MiB and all of this takes "
         + Self.mebibytes(needed) + " there; boot with " + Self.argument(needed)

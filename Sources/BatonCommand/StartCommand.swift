@@ -59,20 +59,14 @@ struct StartCommand<System: LinuxSystem> {
     let failure = restart()
     bringUp(interfaces)
     do throws(BatonError) { try requireLoaded(record) } catch { return error }
-    return failure == .busy ? .startIsBusy(seconds: Self.patience / 1000) : .reboot(failure)
+    return failure == .busy ? .startIsBusy(seconds: BusyKernel.patience / 1000) : .reboot(failure)
   }
 
-  /// In milliseconds: how long it waits for another program that loads a kernel, and between two
-  /// attempts.
-  private static var patience: UInt64 { 5000 }
-  private static var interval: UInt64 { 250 }
-
-  /// reboot(2), once more and again while the kernel says that it is busy: somebody loads a kernel
-  /// at this moment, such as a crash kernel after memory was added, and is done soon.
+  /// reboot(2), once more and again while the kernel says that it is busy.
   private func restart() -> Errno {
     var failure = system.rebootIntoLoadedKernel()
-    for _ in 0..<Self.patience / Self.interval where failure == .busy {
-      system.sleep(milliseconds: Self.interval)
+    for _ in 0..<BusyKernel.patience / BusyKernel.interval where failure == .busy {
+      system.sleep(milliseconds: BusyKernel.interval)
       failure = system.rebootIntoLoadedKernel()
     }
     return failure

@@ -366,6 +366,53 @@ import Testing
     #expect(calls(linux)[0].segments.allSatisfy { Self.region.contains(Self.range($0)) })
   }
 
+  private static let sizeFile = "/sys/kernel/kexec_crash_size"
+
+  /// Before Linux 6.5 the size is that of the high one, from then on that of both together.
+  @Test(arguments: [64 << 20, 96 << 20])
+  func `Of a high and a low reservation the high one is used, whichever size is told`(
+    size: UInt64
+  ) throws {
+    let linux = try FakeLinux.reserving()
+    linux.files["/proc/iomem"] = Array(
+      """
+      40000000-bfffffff : System RAM
+        40210000-415fffff : Kernel code
+        41910000-41c9ffff : Kernel data
+        90000000-91ffffff : Crash kernel
+        a0000000-a3ffffff : Crash kernel
+
+      """.utf8)
+    linux.files[Self.sizeFile] = Array("\(size)\n".utf8)
+    #expect(
+      Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .success,
+      "\(linux.complaints)")
+    #expect(calls(linux)[0].segments.allSatisfy { Self.region.contains(Self.range($0)) })
+  }
+
+  /// As kernels do while another program is in a call for a slot.
+  @Test func `A size that the kernel is too busy to tell is asked for again`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.fileFailures[Self.sizeFile] = .busy
+    linux.onSleep = { $0.fileFailures = $0.slept >= 500 ? [:] : $0.fileFailures }
+    #expect(Baton.run(Self.load, system: linux) == .success, "\(linux.complaints)")
+    #expect(calls(linux).map(\.slot) == [.crash, .normal])
+    #expect(linux.complaints == "")
+  }
+
+  @Test func `A kernel that stays too busy is not taken for one without a region`() throws {
+    let linux = try FakeLinux.reserving()
+    linux.fileFailures[Self.sizeFile] = .busy
+    #expect(Baton.run(Self.load + ["--via=crashkernel"], system: linux) == .systemCall)
+    #expect(
+      linux.complaints
+        == "baton: another program has been loading a kernel for 5 s; try again\n")
+    #expect(linux.effects.isEmpty)
+    #expect(linux.slept == 5000)
+    #expect(Baton.run(Self.load + ["-d"], system: linux) == .success)
+    #expect(linux.output.contains("via memory: another program has been loading a kernel for 5 s"))
+  }
+
   @Test func `A kernel that must lie low is moved by the stage, the rest stays`() throws {
     let linux = try FakeLinux.reserving()
     let image = FakeLinux.kernelImage(flags: 0b0010)

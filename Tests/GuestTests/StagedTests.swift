@@ -1,4 +1,5 @@
 import Lab
+import PhysicalMemory
 import Testing
 
 /// The next kernel staged in the crashkernel region, in place (`make matrix` has the whole table).
@@ -68,6 +69,28 @@ import Testing
     cell.crashKernel = "128M"
     let prepared = cell
     let report = try await GuestSlots.shared.withGuest { try await prepared.run(in: Workspace()) }
+    #expect(report.run.end == .poweredOff)
+  }
+
+  /// From 6.5 on the size that the kernel tells is that of both together.
+  @Test func ofAHighAndALowReservationTheHighOneIsTaken() async throws {
+    try await expectTheHighReservationIsTaken(on: "6.12")
+  }
+
+  @Test(.matrix, arguments: ["6.1"])
+  func ofAHighAndALowReservationTheHighOneIsTakenThereToo(kernel: String) async throws {
+    try await expectTheHighReservationIsTaken(on: kernel)
+  }
+
+  private func expectTheHighReservationIsTaken(on kernel: String) async throws {
+    var handoff = try handoff(kernel, verified: false)
+    handoff.crashKernel = "256M,high crashkernel=64M,low"
+    handoff.machine.memory = 6144
+    let report = try await report(handoff)
+    #expect(report.listing.route == "crashkernel")
+    let place = try #require(report.listing.ranges[.kernel])
+    #expect(place.start.rawValue > 4 << 30, "\(place)")
+    #expect(report.movedBytes <= MatrixCell.stagedLimit)
     #expect(report.run.end == .poweredOff)
   }
 
