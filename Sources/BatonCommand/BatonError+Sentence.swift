@@ -31,7 +31,9 @@ extension BatonError {
     case .notRoot, .loadDisabled, .loadsUsedUp, .lockedDown: .notPermitted
     case .acpi, .noReset, .noKexec, .pageSize, .stage, .handoff, .pageSizeLacking, .cpuStays:
       .unsupported
-    case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted): .notPermitted
+    case .memoryMap(.addressesHidden), .load(.notPermitted), .unload(.notPermitted),
+      .load(.permissionDenied), .unload(.permissionDenied):
+      .notPermitted
     case .load(.noMemory): .noRoom
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall): .unsupported
     case .nothingLoaded: .negative
@@ -160,6 +162,9 @@ extension BatonError {
     case .load(.notPermitted), .unload(.notPermitted):
       "the running kernel refuses kexec_load to this process: it lacks CAP_SYS_BOOT, or a security "
         + "module or seccomp filter forbids it"
+    case .load(.permissionDenied), .unload(.permissionDenied):
+      "the integrity policy (IMA) or a security module refuses kexec_load: signed images can be loaded by "
+        + "kexec_file_load(2), --via=file"
     case .load(let error): "kexec_load: " + error.text
     case .unload(let error): "unloading: kexec_load: " + error.text
     case .unloadStaged(let error):

@@ -1,5 +1,6 @@
 import BootFormats
 import LinuxHost
+import PhysicalMemory
 
 /// What a load with a stage, or of a crash kernel, knows before it chooses places.
 struct LoadPreparation {
@@ -52,6 +53,12 @@ extension LoadCommand {
     warnings += try Suitability.require(
       header, path: imagePath, for: invocation.slot, on: machine, system)
     warnings += panicWarnings(commandLine ?? tree.bootArguments ?? [])
+    // All that firmware's tables take is reserved there, from Linux 4.19 on.
+    if tree.leadsToFirmware, machine.memory.reserved.isEmpty {
+      warnings.append(
+        "this kernel does not say in /proc/iomem what UEFI's tables take (Linux 4.19 and later do): but for "
+          + "the memory map, the next kernel may find them overwritten")
+    }
     return LoadPreparation(
       commandLine: commandLine, machine: machine,
       next: try NextTree(

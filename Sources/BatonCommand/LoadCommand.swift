@@ -45,7 +45,9 @@ struct LoadCommand<System: LinuxSystem> {
       guard invocation.route == nil else { throw error }
       switch error {
       // Nor would the ordinary way work.
-      case .stagedLoad(_, .noSuchSystemCall, _): try loadWithoutStage(after: error)
+      case .stagedLoad(_, .noSuchSystemCall, _), .stagedLoad(_, .permissionDenied, _),
+        .stagedLoad(_, .notPermitted, _):
+        try loadWithoutStage(after: error)
       case .stagedLoad(.crash, _, _), .staging(.recordUnwritable), .staging(.dumpKernelLoaded):
         warn(error.sentence)
         do throws(BatonError) { try loadWithStage(avoidingCrashRegion: error.sentence) } catch {
@@ -59,23 +61,37 @@ struct LoadCommand<System: LinuxSystem> {
   private var mayLoadByFile: Bool { invocation.systemCall != .memory }
 
   /// The last way, where the kernel has no `kexec_load(2)`: it shows no crash notes then (CONFIG_KEXEC in
-  /// Linux drivers/base/cpu.c), and needs none shown.
+  /// Linux drivers/base/cpu.c), and needs none shown. Or it refuses that call: IMA where it appraises
+  /// kernels (EACCES), lockdown where nothing shows it and security modules (EPERM).
   private func loadWithoutStage(after original: BatonError) throws(BatonError) {
+    let reason: String
     switch original {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall),
-      .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _), .crashNotes(.absent):
-      guard mayLoadByFile, invocation.stageOption == nil else { throw original }
+      .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _):
+      reason = "this kernel was built without kexec_load"
+    case .crashNotes(.absent):
+      reason = "this kernel shows no crash notes, which a load by kexec_load takes"
+    case .load(.permissionDenied), .load(.notPermitted), .loadPanic(.permissionDenied, left: _),
+      .loadPanic(.notPermitted, left: _), .stagedLoad(_, .permissionDenied, isCrashSlotLoaded: _),
+      .stagedLoad(_, .notPermitted, isCrashSlotLoaded: _):
+      // It was tried, and what was asked for can be had in no other way.
+      guard invocation.route == nil, !invocation.requiresVerified else { throw original }
+      reason = "this kernel refuses kexec_load"
     default: throw original
     }
-    var reason = "this kernel was built without kexec_load"
-    if case .crashNotes = original {
-      reason = "this kernel shows no crash notes, which a load by kexec_load takes"
-    }
+    guard mayLoadByFile, invocation.stageOption == nil else { throw original }
     do throws(BatonError) { try loadByFile(because: reason) } catch {
-      switch error {
-      case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, left: _):
-        if case .crashNotes = original { throw original }
+      switch (error, original) {
+      case (.fileLoad(.noSuchSystemCall), .load(.noSuchSystemCall)),
+        (.fileLoad(.noSuchSystemCall), .unload(.noSuchSystemCall)),
+        (.fileLoad(.noSuchSystemCall), .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _)),
+        (.fileLoadPanic(.noSuchSystemCall, left: _), .load(.noSuchSystemCall)):
         throw .load(.noSuchSystemCall)
+      // What refuses both refused the first.
+      case (.fileLoad(.noSuchSystemCall), _), (.fileLoadPanic(.noSuchSystemCall, left: _), _),
+        (.fileLoad(.notPermitted), _), (.fileLoadPanic(.notPermitted, left: _), _),
+        (.notForFileLoad, _):
+        throw original
       default: throw error
       }
     }

@@ -81,9 +81,14 @@ enum SegmentLoader {
   static func empty<System: LinuxSystem>(_ slot: KexecSlot, _ system: System) throws(Errno) {
     if KernelFlags.isLockedDown(system) { return try system.kexecFileUnload(slot) }
     do throws(Errno) { try unload(slot, system) } catch {
+      switch error {
       // A kernel with kexec_file_load(2) only.
-      guard error == .noSuchSystemCall else { throw error }
-      try system.kexecFileUnload(slot)
+      case .noSuchSystemCall: try system.kexecFileUnload(slot)
+      // Or one that refuses this call, but perhaps not that one.
+      case .permissionDenied, .notPermitted:
+        do throws(Errno) { try system.kexecFileUnload(slot) } catch _ { throw error }
+      default: throw error
+      }
     }
   }
 

@@ -58,6 +58,23 @@ extension DeviceTree {
     return PhysicalRange(start: PhysicalAddress(start), end: PhysicalAddress(end))
   }
 
+  /// Whether `linux,uefi-system-table` is there, with all that it leads to (Linux
+  /// Documentation/arch/arm/uefi.rst).
+  public var leadsToFirmware: Bool {
+    guard let chosen = node(at: "/chosen") else { return false }
+    return property("linux,uefi-system-table", of: chosen) != nil
+  }
+
+  /// Where UEFI's memory map lies (`linux,uefi-mmap-start`, `-size`): in memory that UEFI calls the boot
+  /// loader's own, and does not keep.
+  public var firmwareMemoryMap: PhysicalRange? {
+    guard let chosen = node(at: "/chosen"),
+      let start = property("linux,uefi-mmap-start", of: chosen)?.u64,
+      let size = property("linux,uefi-mmap-size", of: chosen)?.u32, size > 0
+    else { return nil }
+    return PhysicalRange(start: PhysicalAddress(start), size: UInt64(size))
+  }
+
   /// Says where the initial RAM disk lies, in two cells each, or that there is none.
   public mutating func setInitialRAMDisk(_ range: PhysicalRange?) {
     let chosen = chosenNode()

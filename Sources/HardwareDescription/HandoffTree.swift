@@ -45,10 +45,12 @@ public struct HandoffTree: Sendable {
   public var commandLine: [UInt8] { tree.bootArguments ?? [] }
 
   /// Memory that the tree says is somebody else's. What the running kernel alone reserved is no
-  /// longer among it.
+  /// longer among it; UEFI's memory map is, which kernels before 4.19 do not show as reserved.
   public func reservedMemory() throws(DeviceTreeContentError) -> PhysicalRangeSet {
     let reserved = try tree.reservedMemory()
-    return PhysicalRangeSet(tree.reservations + reserved.map { $0.range })
+    var result = PhysicalRangeSet(tree.reservations + reserved.map { $0.range })
+    if let map = tree.firmwareMemoryMap { result.insert(map) }
+    return result
   }
 
   public func serialized() throws(DeviceTreeError) -> [UInt8] { try tree.serialized() }

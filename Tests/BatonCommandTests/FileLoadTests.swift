@@ -64,6 +64,56 @@ import Testing
     #expect(linux.complaints.contains("nothing is verified between the kernels"))
   }
 
+  /// As IMA does where it appraises kernels, and lockdown where no file shows it.
+  @Test(arguments: [Errno.permissionDenied, .notPermitted])
+  func `A kernel that refuses kexec_load is given the other call, but never silently`(
+    refusal: Errno
+  ) throws {
+    for isReserving in [false, true] {
+      func refusing() throws -> FakeLinux {
+        let linux = try isReserving ? FakeLinux.reserving() : FakeLinux.machine()
+        linux.kexecLoadFailure = refusal
+        return linux
+      }
+      let linux = try refusing()
+      #expect(Baton.run(Self.load, system: linux) == .success, "\(linux.complaints)")
+      #expect(
+        linux.complaints
+          == "baton: warning: this kernel refuses kexec_load: by kexec_file_load(2) nothing is "
+          + "verified between the kernels\n")
+      #expect(Baton.run(["-u"], system: linux) == .success, "\(linux.complaints)")
+      #expect(linux.effects.last == .kexecFileUnload())
+      // Who asks for what the other call cannot do hears what was refused.
+      for option in ["--require-verified", "--via=memory", "--console=none", "-c"] {
+        let linux = try refusing()
+        #expect(Baton.run(Self.load + [option], system: linux) == .notPermitted)
+        #expect(linux.complaints.contains("kexec_load"), "\(option): \(linux.complaints)")
+        #expect(!linux.effects.contains { if case .kexecFileLoad = $0 { true } else { false } })
+      }
+      // The reason why it is refused as well tells more.
+      let unsigned = try refusing()
+      unsigned.kexecFileLoadFailure = .noData
+      #expect(Baton.run(Self.load, system: unsigned) == .notPermitted)
+      #expect(unsigned.complaints.contains("ENODATA"))
+    }
+  }
+
+  @Test(arguments: [Errno.permissionDenied, .notPermitted])
+  func `So is a crash kernel's load`(refusal: Errno) throws {
+    let load = ["-p"] + Self.load.dropFirst()
+    let linux = try crashMachine(isLockedDown: false)
+    linux.kexecLoadFailure = refusal
+    #expect(Baton.run(load, system: linux) == .success, "\(linux.complaints)")
+    #expect(linux.complaints.contains("nothing is verified between the kernels"))
+    #expect(Baton.run(["-p", "-u"], system: linux) == .success, "\(linux.complaints)")
+    #expect(linux.effects.last == .kexecFileUnload(.crash))
+    let both = try crashMachine(isLockedDown: false)
+    both.kexecLoadFailure = refusal
+    both.kexecFileLoadFailure = .notPermitted
+    #expect(Baton.run(load, system: both) == .notPermitted)
+    #expect(both.complaints.contains("kexec_load"), "\(both.complaints)")
+  }
+
   @Test func `Such a kernel is loaded again, with a crash region too, and unloaded`() throws {
     let linux = try FakeLinux.reserving()
     linux.kexecLoadFailure = .noSuchSystemCall

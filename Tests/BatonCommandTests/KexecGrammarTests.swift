@@ -200,6 +200,7 @@ import Testing
   @Test func `A refused system call exits with 255`() throws {
     let linux = try FakeLinux.machine()
     linux.kexecLoadFailure = .notPermitted
+    linux.kexecFileLoadFailure = .notPermitted
     #expect(Baton.runAsKexec(["-u"], system: linux) == 255)
     #expect(Baton.runAsKexec(["-l", "/boot/Image"], system: linux) == 255)
   }

@@ -1,3 +1,4 @@
+import BootFormats
 import HardwareDescription
 import KexecRelocation
 import LinuxHost
@@ -87,6 +88,37 @@ import Testing
           ? "baton: warning: this kernel has no console at 0x000009040000: where it has switched "
             + "that port's clock off, the stage can stand still at it for ever; --console names "
             + "another, or none\n" : ""))
+  }
+
+  /// As a kernel before 4.19 has it: of what firmware left in memory nothing is reserved.
+  @Test func `UEFI's memory map stays, where the kernel does not say so, too`() throws {
+    let plain = try FakeLinux.machine()
+    var iomem = String(decoding: try #require(plain.files["/proc/iomem"]), as: UTF8.self)
+    iomem = iomem.split(separator: "\n").filter { !$0.hasSuffix(": reserved") }
+      .joined(separator: "\n")
+    plain.files["/proc/iomem"] = Array((iomem + "\n").utf8)
+    func segments(_ linux: FakeLinux) throws -> [ClosedRange<UInt64>] {
+      #expect(Baton.run(["-l", "/boot/Image", "--initrd=/boot/initrd"], system: linux) == .success)
+      guard case .kexecLoad(_, _, let segments) = try #require(linux.effects.first) else {
+        Issue.record("\(linux.effects.count) effects")
+        return []
+      }
+      return segments.map { $0.destination...($0.destination + UInt64($0.memorySize) - 1) }
+    }
+    let free = try segments(plain)
+    #expect(plain.complaints == "")
+    // Where the last of them would lie.
+    let map = try #require(free.map(\.upperBound).max()) - 0x900
+    let linux = try FakeLinux.machine()
+    linux.files["/proc/iomem"] = plain.files["/proc/iomem"]
+    var tree = FakeLinux.tree()
+    let chosen = try #require(tree.node(at: "/chosen"))
+    tree.setProperty("linux,uefi-system-table", of: chosen, to: .init(0xbfff_0018 as UInt64))
+    tree.setProperty("linux,uefi-mmap-start", of: chosen, to: .init(map))
+    tree.setProperty("linux,uefi-mmap-size", of: chosen, to: .init(0x900 as UInt32))
+    linux.files["/sys/firmware/fdt"] = try tree.serialized()
+    for segment in try segments(linux) { #expect(!segment.overlaps(map...(map + 0x8ff))) }
+    #expect(linux.complaints.contains("does not say in /proc/iomem what UEFI's tables take"))
   }
 
   @Test func `--type refuses what the file is not`() throws {

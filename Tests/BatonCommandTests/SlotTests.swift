@@ -231,7 +231,7 @@ import Testing
 
   @Test(arguments: [
     (Errno.notPermitted, BatonCommand.ExitStatus.notPermitted), (.noSuchSystemCall, .unsupported),
-    (.busy, .systemCall),
+    (.permissionDenied, .notPermitted), (.busy, .systemCall),
   ])
   func `The kernel's refusal of an unload has its status`(
     errno: Errno, status: BatonCommand.ExitStatus

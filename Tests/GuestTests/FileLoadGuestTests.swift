@@ -44,11 +44,18 @@ import Testing
     #expect(!next.contains { $0.hasPrefix("baton: ") }, comment)
   }
 
-  @Test(arguments: [false, true])
-  func autoGoesByItWhereNothingElseWorks(isLockedDown: Bool) async throws {
-    var handoff = try handoff(isLockedDown ? Self.both : Self.fileOnly, via: .auto)
+  @Test(arguments: [
+    (fileOnly, "", "this kernel was built without kexec_load"),
+    (both, lockdown, "this kernel is locked down"),
+    // Where nothing shows it.
+    (both, lockdown + "\nbusybox umount /sys/kernel/security", "this kernel refuses kexec_load"),
+  ])
+  func autoGoesByItWhereNothingElseWorks(
+    kernel: String, preparation: String, reason: String
+  ) async throws {
+    var handoff = try handoff(kernel, via: .auto)
     handoff.crashKernel = "128M"
-    if isLockedDown { handoff.preparation = Self.lockdown }
+    handoff.preparation = preparation
     handoff.interlude = """
       slots() {
         echo "lab: $1: $?: $(busybox cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded | busybox xargs)"
@@ -75,7 +82,6 @@ import Testing
     ] {
       #expect(said.contains(line), comment)
     }
-    let reason = isLockedDown ? "this kernel is locked down" : "without kexec_load"
     #expect(
       run.lines.contains {
         $0.hasPrefix("baton: warning: ") && $0.contains(reason)
