@@ -52,6 +52,18 @@ import Testing
     #expect(report.processors == 2)
   }
 
+  /// The same after a panic, when nobody had KVM give EL2 back.
+  @Test(.matrix) func soDoesAKVMThatAPanicInterrupts() async throws {
+    var cell = MatrixCell("6.12") {
+      $0.level = .vhe
+      $0.commandLine += " arm64_sw.hvhe=1"
+    }
+    cell.crashes = true
+    let prepared = cell
+    let report = try await GuestSlots.shared.withGuest { try await prepared.run(in: Workspace()) }
+    #expect(report.stageLine?.hasPrefix("baton: EL2 (VHE), MMU and caches on: ") == true)
+  }
+
   /// The instrument itself, on a handoff that is not Baton's.
   @Test func countsRepeatFromRunToRun() async throws {
     async let first = report(verified: false, tool: .kexecTools).measurement.handoff
