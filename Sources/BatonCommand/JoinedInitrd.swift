@@ -10,6 +10,9 @@ enum JoinedInitrd {
     KernelFlags.isThere("/sys/firmware/efi/systab", system)
   }
 
+  /// The bytes of an archive of zeros.
+  static var emptySize: Int { 4 }
+
   /// Maps `first`, which may be empty, and the files at `paths`, of which there are some, as one.
   static func map<System: LinuxSystem>(
     first: RawSpan, paths: [String], for audience: Audience, _ system: System

@@ -24,7 +24,7 @@ extension LoadCommand {
     // No initrd is one of no bytes: a file of none is refused when it is mapped.
     try kernel.withInitrd { own throws(BatonError) in
       if invocation.initrds.isEmpty, own.byteCount == 0, JoinedInitrd.needsOne(system) {
-        let none = [UInt8](repeating: 0, count: 4)
+        let none = [UInt8](repeating: 0, count: JoinedInitrd.emptySize)
         // Sound: a span of bytes as the bytes that they are.
         try body(kernel, header, unsafe none.span.bytes, { false })
       } else if invocation.initrds.isEmpty {

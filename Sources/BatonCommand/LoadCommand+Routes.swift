@@ -245,10 +245,9 @@ extension LoadCommand {
     let older =
       slot == .normal ? LoadRecord.takeAway(before: .chosenByKernel, system) : nil
     let olderCrash = slot == .crash ? CrashRecord.takeAway(system) : nil
+    let lack: String?
     do throws(Errno) {
-      try system.kexecFileLoad(
-        kernel: imagePath, initrd: invocation.initrds.first,
-        commandLine: commandLine ?? tree?.bootArguments ?? [], slot: slot)
+      lack = try callFileLoad(commandLine ?? tree?.bootArguments ?? [])
     } catch {
       if let olderCrash { throw .fileLoadPanic(error, left: olderCrash.putBack(system)) }
       LoadRecord.putBack(older, system)
@@ -256,6 +255,7 @@ extension LoadCommand {
     }
     let places = SlotContent.shown(in: slot, system)
     loading.end()
+    if let lack { warn(lack) }
     if invocation.route == nil { warn(warning) }
     if slot == .crash { return noteCrashKernel([], at: places, nil, commandLine) }
     removeStaged()
@@ -264,5 +264,31 @@ extension LoadCommand {
         of: nil, at: LoadedPlaces(normal: places, crash: ""), by: choice, invocation: invocation,
         image: imagePath,
         commandLine: commandLine, system))
+  }
+
+  /// The call, with an initrd of nothing where none is given and one is needed.
+  ///
+  /// - Returns: a sentence, where the running kernel does not take such an initrd and the next one has none.
+  private func callFileLoad(_ commandLine: [UInt8]) throws(Errno) -> String? {
+    var initrd = FileLoadInitrd.none
+    if let path = invocation.initrds.first {
+      initrd = .file(path)
+    } else if JoinedInitrd.needsOne(system) {
+      initrd = .zeros(JoinedInitrd.emptySize)
+    }
+    do throws(Errno) {
+      try system.kexecFileLoad(
+        kernel: imagePath, initrd: initrd, commandLine: commandLine, slot: invocation.slot)
+      return nil
+    } catch {
+      // A policy that wants initrds signed, or on one file system; a kernel without memfd_create(2).
+      let mayBeForTheInitrd =
+        error == .permissionDenied || error == .notPermitted || error == .noSuchSystemCall
+      guard case .zeros = initrd, mayBeForTheInitrd else { throw error }
+      try system.kexecFileLoad(
+        kernel: imagePath, initrd: .none, commandLine: commandLine, slot: invocation.slot)
+      return "the running kernel takes no empty initrd (" + error.text
+        + "): the next one may look for the boot loader's, where something else lies by now"
+    }
   }
 }

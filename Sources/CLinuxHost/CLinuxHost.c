@@ -47,6 +47,20 @@ int linux_open_read(const char *path) {
     return (int)result(descriptor);
 }
 
+int linux_open_zeros(size_t size) {
+    // MFD_NOEXEC_SEAL, which Linux 6.3 brought and from then on may want (vm.memfd_noexec).
+    const unsigned int no_execution = 8;
+    long descriptor = syscall(SYS_memfd_create, "zeros", MFD_CLOEXEC | no_execution);
+    if (descriptor < 0 && errno == EINVAL)
+        descriptor = syscall(SYS_memfd_create, "zeros", MFD_CLOEXEC);
+    if (descriptor >= 0 && ftruncate((int)descriptor, (off_t)size) != 0) {
+        long failure = result(-1);
+        close((int)descriptor);
+        return (int)failure;
+    }
+    return (int)result(descriptor);
+}
+
 long linux_read(int descriptor, void *buffer, size_t size) {
     long count;
     do {

@@ -75,12 +75,10 @@ public protocol LinuxSystem {
 
   /// `kexec_file_load(2)`: the kernel reads both files itself.
   ///
-  /// - Parameters:
-  ///   - initrd: nil for none.
-  ///   - commandLine: without a terminator.
-  /// - Throws: what open(2) or the call say.
+  /// - Parameter commandLine: without a terminator.
+  /// - Throws: what open(2), memfd_create(2) or the call say.
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+    kernel: String, initrd: FileLoadInitrd, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno)
 
   /// `kexec_file_load(2)` with KEXEC_FILE_UNLOAD: empties a slot where a kernel that is locked down

@@ -145,19 +145,23 @@ public struct RunningLinux: LinuxSystem {
   }
 
   public func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+    kernel: String, initrd: FileLoadInitrd, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
+    // Sound: the C string lives for the call.
     let kernelFile = unsafe kernel.withCString { unsafe linux_open_read($0) }
     guard kernelFile >= 0 else { throw Errno(failure: Int(kernelFile)) }
     defer { linux_close(kernelFile) }
-    var initrdFile: Int32 = -1
-    if let initrd {
-      initrdFile = unsafe initrd.withCString { unsafe linux_open_read($0) }
-      guard initrdFile >= 0 else { throw Errno(failure: Int(initrdFile)) }
-    }
+    let initrdFile: Int32 =
+      switch initrd {
+      case .none: -1
+      // Sound: as above.
+      case .file(let path): unsafe path.withCString { unsafe linux_open_read($0) }
+      case .zeros(let count): linux_open_zeros(count)
+      }
+    guard initrdFile >= 0 || initrd == .none else { throw Errno(failure: Int(initrdFile)) }
     defer { if initrdFile >= 0 { linux_close(initrdFile) } }
     let line = commandLine + [0]
-    var flags: UInt64 = initrd == nil ? UInt64(LINUX_KEXEC_FILE_NO_INITRAMFS) : 0
+    var flags: UInt64 = initrd == .none ? UInt64(LINUX_KEXEC_FILE_NO_INITRAMFS) : 0
     if slot == .crash { flags |= UInt64(LINUX_KEXEC_FILE_ON_CRASH) }
     // Sound: the kernel copies the line, of the size that it is told.
     let status = unsafe line.withUnsafeBytes {

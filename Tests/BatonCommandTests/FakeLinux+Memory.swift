@@ -80,10 +80,14 @@ extension FakeLinux {
 
   /// As the kernel places files: kernel, initrd and a tree with the command line, one behind the other.
   func placing(
-    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+    kernel: String, initrd: FileLoadInitrd, commandLine: [UInt8], slot: KexecSlot
   ) -> [Segment] {
     var contents = [files[kernel] ?? []]
-    if let initrd { contents.append(files[initrd] ?? []) }
+    switch initrd {
+    case .none: break
+    case .file(let path): contents.append(files[path] ?? [])
+    case .zeros(let count): contents.append([UInt8](repeating: 0, count: count))
+    }
     contents.append([UInt8](repeating: 0, count: 1000) + commandLine)
     var segments: [Segment] = []
     var next: UInt64 = slot == .normal ? 0x4200_0000 : 0xa000_0000

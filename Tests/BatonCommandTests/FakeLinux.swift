@@ -7,7 +7,7 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   enum Effect: Equatable {
     case kexecLoad(slot: KexecSlot, entry: UInt64, segments: [Segment])
     case kexecFileLoad(
-      slot: KexecSlot = .normal, kernel: String, initrd: String?, commandLine: String)
+      slot: KexecSlot = .normal, kernel: String, initrd: FileLoadInitrd, commandLine: String)
     case kexecFileUnload(KexecSlot = .normal)
     case sync
     case interfacesDown
@@ -37,6 +37,8 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   /// What loading this slot fails with; unloading it works.
   var slotFailures: [KexecSlot: Errno] = [:]
   var kexecFileLoadFailure: Errno?
+  /// What an initrd of zeros is refused with.
+  var zerosFailure: Errno?
   /// The network interfaces that are up, but the loopback.
   var interfaces: [String] = []
   var interfaceFailure: Errno?
@@ -253,7 +255,7 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
   }
 
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+    kernel: String, initrd: FileLoadInitrd, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
     onKexecFileLoad(self)
     try countCall()
@@ -264,6 +266,7 @@ final class FakeLinux: LinuxSystem, CustomReflectable {
     // As kexec_load(2) does.
     if slot == .crash { setLoaded(.crash, false) }
     if let kexecFileLoadFailure { throw kexecFileLoadFailure }
+    if case .zeros = initrd, let zerosFailure { throw zerosFailure }
     setLoaded(slot, true)
     placedByKernel[slot] = placing(
       kernel: kernel, initrd: initrd, commandLine: commandLine, slot: slot)

@@ -17,7 +17,7 @@ import Testing
     #expect(Baton.run(Self.load + ["--via=file"], system: linux) == .success)
     #expect(
       linux.effects == [
-        .kexecFileLoad(kernel: "/boot/Image", initrd: "/boot/initrd", commandLine: "quiet")
+        .kexecFileLoad(kernel: "/boot/Image", initrd: .file("/boot/initrd"), commandLine: "quiet")
       ])
     #expect(linux.complaints == "")
     #expect(Baton.run(["-S"], system: linux) == .success)
@@ -30,8 +30,46 @@ import Testing
     #expect(
       linux.effects == [
         .kexecFileLoad(
-          kernel: "/boot/Image", initrd: nil, commandLine: "of the running kernel")
+          kernel: "/boot/Image", initrd: .none, commandLine: "of the running kernel")
       ])
+  }
+
+  /// As by `kexec_load(2)`: the next kernel would look for the boot loader's.
+  @Test(arguments: [KexecSlot.normal, .crash])
+  func `Behind UEFI a kernel without an initrd gets one of nothing`(slot: KexecSlot) throws {
+    let linux = try crashMachine(isLockedDown: false)
+    linux.files["/sys/firmware/efi/systab"] = Array("ACPI20=0xbc430018\n".utf8)
+    let load = [slot == .normal ? "-l" : "-p", "/boot/Image", "--append=quiet", "--via=file"]
+    func effect(_ initrd: FileLoadInitrd) -> FakeLinux.Effect {
+      .kexecFileLoad(slot: slot, kernel: "/boot/Image", initrd: initrd, commandLine: "quiet")
+    }
+    #expect(Baton.run(load, system: linux) == .success)
+    #expect(linux.effects == [effect(.zeros(4))])
+    #expect(linux.complaints == "")
+    #expect(Baton.run(load + ["--initrd=/boot/initrd"], system: linux) == .success)
+    #expect(linux.effects.last == effect(.file("/boot/initrd")))
+  }
+
+  @Test(arguments: [Errno.permissionDenied, .notPermitted, .noSuchSystemCall])
+  func `Where the kernel refuses that one, it goes without, with a warning`(errno: Errno) throws {
+    let linux = try FakeLinux.machine()
+    linux.files["/sys/firmware/efi/systab"] = Array("ACPI20=0xbc430018\n".utf8)
+    linux.zerosFailure = errno
+    let load = ["-l", "/boot/Image", "--append=quiet", "--via=file"]
+    #expect(Baton.run(load, system: linux) == .success)
+    #expect(
+      linux.effects.last
+        == .kexecFileLoad(kernel: "/boot/Image", initrd: .none, commandLine: "quiet"))
+    #expect(linux.effects.count == 2)
+    #expect(
+      linux.complaints.hasPrefix("baton: warning: the running kernel takes no empty initrd ("))
+    // What it refuses for another reason is not told as this.
+    linux.kexecFileLoadFailure = errno
+    #expect(Baton.run(load, system: linux) != .success)
+    linux.kexecFileLoadFailure = .notExecutable
+    #expect(Baton.run(load, system: linux) == .badFile)
+    #expect(linux.effects.count == 5)
+    #expect(linux.complaints.split(separator: "\n").count { $0.contains("empty initrd") } == 1)
   }
 
   @Test func `Lockdown leaves this way only, and the loss of verification is told`() throws {
@@ -190,7 +228,7 @@ import Testing
     #expect(
       linux.effects == [
         .kexecFileLoad(
-          slot: .crash, kernel: "/boot/Image", initrd: "/boot/initrd", commandLine: "quiet")
+          slot: .crash, kernel: "/boot/Image", initrd: .file("/boot/initrd"), commandLine: "quiet")
       ])
     #expect(linux.complaints.contains("nothing is verified between the kernels") == isLockedDown)
     #expect(Baton.run(["-S", "-p"], system: linux) == .success)

@@ -34,7 +34,7 @@ import Testing
       linux.files["/boot/other"] = FakeLinux.kernelImage + [0]
       try linux.kexecFileLoad(
         kernel: self == .anotherKernel ? "/boot/other" : "/boot/Image",
-        initrd: self == .noInitrd ? nil : "/boot/initrd",
+        initrd: self == .noInitrd ? .none : .file("/boot/initrd"),
         commandLine: Array((commandLine + (self == .anotherCommandLine ? " 1" : "")).utf8),
         slot: slot)
     }
@@ -122,7 +122,7 @@ import Testing
   @Test func `The same files with as long a command line are taken for Baton's own`() throws {
     let linux = try loaded(.normal)
     try linux.kexecFileLoad(
-      kernel: "/boot/Image", initrd: "/boot/initrd", commandLine: Array("silly".utf8),
+      kernel: "/boot/Image", initrd: .file("/boot/initrd"), commandLine: Array("silly".utf8),
       slot: .normal)
     try expectOurs(.normal, linux)
   }

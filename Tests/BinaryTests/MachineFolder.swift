@@ -154,7 +154,7 @@ final class FolderLinux: LinuxSystem {
   }
 
   func kexecFileLoad(
-    kernel: String, initrd: String?, commandLine: [UInt8], slot: KexecSlot
+    kernel: String, initrd: FileLoadInitrd, commandLine: [UInt8], slot: KexecSlot
   ) throws(Errno) {
     throw .noSuchSystemCall
   }

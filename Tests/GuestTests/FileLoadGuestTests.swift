@@ -89,6 +89,51 @@ import Testing
       }, comment)
   }
 
+  /// Loads anew, without an initrd, a kernel that resets when it finds no root. Of these kernels, this one
+  /// knows UEFI and takes what it has no key for.
+  private func withoutInitrdBehindUEFI(
+    preparing preparation: String = ":", then next: String = ":"
+  ) async throws -> GuestRun {
+    var handoff = try handoff(Self.fileOnly, via: .file)
+    handoff.machine.platform = .firmwareDeviceTree
+    handoff.interlude = """
+      \(preparation)
+      baton -l /lab/kernel --via=file --append="\(handoff.commandLine) panic=-1"; echo "lab: anew $?"
+      \(next)
+      """
+    let run = try await unmeasured(handoff)
+    #expect(run.lines.contains("lab: anew 0"), "\(run.lastLines)")
+    return run
+  }
+
+  /// It does not take for one what lies where the boot loader's was.
+  @Test func aKernelWithoutAnInitrdLooksForNoOtherBehindUEFI() async throws {
+    let run = try await withoutInitrdBehindUEFI()
+    let comment: Comment = "\(run.lastLines)"
+    let bye = try #require(run.lines.firstIndex { $0.hasSuffix("Bye!") }, comment)
+    let next = run.lines[bye...]
+    #expect(next.contains { $0.contains("Trying to unpack rootfs image") }, comment)
+    #expect(!next.contains { $0.contains("Initramfs unpacking failed") }, comment)
+    #expect(next.contains { $0.contains("Unable to mount root fs") }, comment)
+    #expect(!run.lines.contains { $0.contains("empty initrd") }, comment)
+    #expect(run.end == .reset, comment)
+  }
+
+  @Test func aPolicyThatWantsInitrdsSignedLeavesItWithoutAny() async throws {
+    let run = try await withoutInitrdBehindUEFI(
+      preparing: """
+        busybox mount -t securityfs none /sys/kernel/security
+        echo "appraise func=KEXEC_INITRAMFS_CHECK appraise_type=imasig" >/sys/kernel/security/ima/policy
+        """,
+      then: "busybox poweroff -f")
+    let comment: Comment = "\(run.lastLines)"
+    #expect(
+      run.lines.contains {
+        $0.hasPrefix("baton: warning: the running kernel takes no empty initrd (Permission denied)")
+      }, comment)
+    #expect(run.end == .poweredOff, comment)
+  }
+
   @Test(arguments: [(both, Handoff.Route.file), (fileOnly, .auto)])
   func aPanicStartsTheCrashKernelWhichFindsTheDeadOnesMemory(
     kernel: String, route: Handoff.Route

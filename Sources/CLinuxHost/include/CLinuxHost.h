@@ -26,6 +26,8 @@ struct linux_kexec_segment {
 void linux_outlive_failed_writes(void);
 
 int linux_open_read(const char *path);
+// A file of `size` zeros in memory, without a name.
+int linux_open_zeros(size_t size);
 long linux_read(int descriptor, void *buffer, size_t size);
 long linux_read_at(int descriptor, void *buffer, size_t size, uint64_t offset);
 long linux_write(int descriptor, const void *buffer, size_t size);
