@@ -22,7 +22,8 @@ struct Deadline {
   }
 
   /// By one reading. A single one can be wrong by a little or by a lot, backwards, too: Cortex-A73
-  /// erratum 858921, Freescale A-008585, HiSilicon 161010101.
+  /// erratum 858921, Freescale A-008585, HiSilicon 161010101. Of the many that a wait takes one is likely
+  /// to be; the start is one alone, and is trusted.
   private var isLate: Bool {
     Int64(bitPattern: baton_read_cntvct_el0() &- start) > Int64(bitPattern: limit)
   }

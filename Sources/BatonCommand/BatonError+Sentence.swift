@@ -181,7 +181,9 @@ extension BatonError {
         + (isLoaded
           ? "; no next kernel is loaded now, and the region holds what it held"
           : "; nothing is loaded now, no dump kernel either")
-        + "; --via=memory does without the region"
+        // Who may not make this call may not make that one either.
+        + (error == .notPermitted || error == .permissionDenied
+          ? "" : "; --via=memory does without the region")
     case .stagedLoad(.normal, let error, let isLoaded):
       "the region was loaded, but not the stage: " + BatonError.load(error).sentence
         + (isLoaded

@@ -54,7 +54,7 @@ extension LoadCommand {
       header, path: imagePath, for: invocation.slot, on: machine, system)
     warnings += panicWarnings(commandLine ?? tree.bootArguments ?? [])
     // All that firmware's tables take is reserved there, from Linux 4.19 on.
-    if tree.leadsToFirmware, machine.memory.reserved.isEmpty {
+    if invocation.slot == .normal, tree.leadsToFirmware, machine.memory.reserved.isEmpty {
       warnings.append(
         "this kernel does not say in /proc/iomem what UEFI's tables take (Linux 4.19 and later do): but for "
           + "the memory map, the next kernel may find them overwritten")

@@ -194,7 +194,11 @@ extension LoadCommand {
   }
 
   /// `kexec_file_load(2)`: the kernel reads, places and moves everything by itself.
-  func loadByFile(because reason: String) throws(BatonError) {
+  ///
+  /// - Parameters:
+  ///   - reason: why it goes this way.
+  ///   - hasWarned: whether another way was tried before, and said what there is to say of the image.
+  func loadByFile(because reason: String, hasWarned: Bool = false) throws(BatonError) {
     if let option = invocation.stageOption { throw .lockedDownWith(option: option) }
     if invocation.requiresVerified { throw .cannotVerify }
     let slot = invocation.slot
@@ -222,8 +226,10 @@ extension LoadCommand {
       header, path: imagePath, runningOn: Granule(pageSize: system.pageSize),
       otherwise: "it stops without a word", system)
     let commandLine = try LoadCommandLine.resolve(invocation, system: system)
-    for warning in lacking + panicWarnings(commandLine ?? tree?.bootArguments ?? []) {
-      warn(warning)
+    if !hasWarned {
+      for warning in lacking + panicWarnings(commandLine ?? tree?.bootArguments ?? []) {
+        warn(warning)
+      }
     }
     let choice = RouteChoice(.file, because: reason)
     let warning = reason + ": by kexec_file_load(2) nothing is verified between the kernels"
@@ -239,8 +245,8 @@ extension LoadCommand {
     var loading = Progress("loading", total: size, for: invocation.audience, system)
     loading.announce()
     defer { loading.end() }
-    // Finding out where the kernel has its images takes long. It is known before, so that nobody else's load
-    // can come between this one and the look at it.
+    // Finding out where the kernel has its images takes long. It is known before, so that there is
+    // hardly time for somebody else's load between this one and the look at it.
     _ = system.loadedImage(in: slot)
     let older =
       slot == .normal ? LoadRecord.takeAway(before: .chosenByKernel, system) : nil

@@ -65,33 +65,37 @@ struct LoadCommand<System: LinuxSystem> {
   /// kernels (EACCES), lockdown where nothing shows it and security modules (EPERM).
   private func loadWithoutStage(after original: BatonError) throws(BatonError) {
     let reason: String
+    var refusal: Errno?
     switch original {
     case .load(.noSuchSystemCall), .unload(.noSuchSystemCall),
       .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _):
       reason = "this kernel was built without kexec_load"
     case .crashNotes(.absent):
       reason = "this kernel shows no crash notes, which a load by kexec_load takes"
-    case .load(.permissionDenied), .load(.notPermitted), .loadPanic(.permissionDenied, left: _),
-      .loadPanic(.notPermitted, left: _), .stagedLoad(_, .permissionDenied, isCrashSlotLoaded: _),
-      .stagedLoad(_, .notPermitted, isCrashSlotLoaded: _):
+    case .load(let error), .unload(let error), .loadPanic(let error, left: _),
+      .stagedLoad(_, let error, isCrashSlotLoaded: _):
       // It was tried, and what was asked for can be had in no other way.
-      guard invocation.route == nil, !invocation.requiresVerified else { throw original }
+      guard error == .permissionDenied || error == .notPermitted, invocation.route == nil,
+        !invocation.requiresVerified
+      else { throw original }
+      refusal = error
       reason = "this kernel refuses kexec_load"
     default: throw original
     }
     guard mayLoadByFile, invocation.stageOption == nil else { throw original }
-    do throws(BatonError) { try loadByFile(because: reason) } catch {
-      switch (error, original) {
-      case (.fileLoad(.noSuchSystemCall), .load(.noSuchSystemCall)),
-        (.fileLoad(.noSuchSystemCall), .unload(.noSuchSystemCall)),
-        (.fileLoad(.noSuchSystemCall), .stagedLoad(_, .noSuchSystemCall, isCrashSlotLoaded: _)),
-        (.fileLoadPanic(.noSuchSystemCall, left: _), .load(.noSuchSystemCall)):
-        throw .load(.noSuchSystemCall)
+    do throws(BatonError) {
+      if case .crashNotes = original { return try loadByFile(because: reason) }
+      try loadByFile(because: reason, hasWarned: true)
+    } catch {
+      switch error {
+      case .fileLoad(.noSuchSystemCall), .fileLoadPanic(.noSuchSystemCall, left: _):
+        if case .crashNotes = original { throw original }
+        throw refusal == nil ? .load(.noSuchSystemCall) : original
       // What refuses both refused the first.
-      case (.fileLoad(.noSuchSystemCall), _), (.fileLoadPanic(.noSuchSystemCall, left: _), _),
-        (.fileLoad(.notPermitted), _), (.fileLoadPanic(.notPermitted, left: _), _),
-        (.notForFileLoad, _):
-        throw original
+      case .fileLoad(.notPermitted) where refusal != nil: throw original
+      case .fileLoadPanic(.notPermitted, let left):
+        guard let refusal else { throw error }
+        throw .loadPanic(refusal, left: left)
       default: throw error
       }
     }

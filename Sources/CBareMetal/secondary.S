@@ -12,8 +12,9 @@ stage_shared_work:
 
 	.section .text.baton_secondary_entry, "ax"
 	.globl	baton_secondary_entry
-// Entry, by PSCI CPU_ON: MMU and data cache off, interrupts masked; at EL2 with HCR_EL2.E2H clear,
-// whatever the CPU that entered the stage runs with, or at EL1; every register but x0 unknown.
+// Entry, by PSCI CPU_ON: MMU and data cache off, interrupts masked; at EL2 with HCR_EL2.E2H clear
+// where it can be, whatever the CPU that entered the stage runs with, or at EL1; every register but x0
+// unknown.
 // x0 = the top of this CPU's stack, of which no line is used before the MMU is on.
 //
 // Memory is only read until then, and only what was loaded or is clean to the point of coherency.

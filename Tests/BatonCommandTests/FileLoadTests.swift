@@ -119,6 +119,10 @@ import Testing
         linux.complaints
           == "baton: warning: this kernel refuses kexec_load: by kexec_file_load(2) nothing is "
           + "verified between the kernels\n")
+      #expect(linux.warningsOfPanic == 1)
+      // Over what is loaded, too.
+      #expect(Baton.run(Self.load, system: linux) == .success, "\(linux.complaints)")
+      #expect(linux.effects.count { if case .kexecFileLoad = $0 { true } else { false } } == 2)
       #expect(Baton.run(["-u"], system: linux) == .success, "\(linux.complaints)")
       #expect(linux.effects.last == .kexecFileUnload())
       // Who asks for what the other call cannot do hears what was refused.
@@ -133,7 +137,20 @@ import Testing
       unsigned.kexecFileLoadFailure = .noData
       #expect(Baton.run(Self.load, system: unsigned) == .notPermitted)
       #expect(unsigned.complaints.contains("ENODATA"))
+      let compressed = try refusing()
+      compressed.files["/boot/Image"] = [0x1f, 0x8b, 8] + [UInt8](repeating: 0, count: 100)
+      #expect(Baton.run(Self.load, system: compressed) != .success)
+      #expect(!compressed.complaints.contains("--via=memory"), "\(compressed.complaints)")
     }
+  }
+
+  /// Whoever lacks the one call hears what the other says.
+  @Test func `A kernel without kexec_load that refuses the other call says that`() throws {
+    let linux = try FakeLinux.machine()
+    linux.kexecLoadFailure = .noSuchSystemCall
+    linux.kexecFileLoadFailure = .notPermitted
+    #expect(Baton.run(Self.load, system: linux) == .notPermitted)
+    #expect(linux.complaints.contains("(EPERM)"), "\(linux.complaints)")
   }
 
   @Test(arguments: [Errno.permissionDenied, .notPermitted])
@@ -150,6 +167,13 @@ import Testing
     both.kexecFileLoadFailure = .notPermitted
     #expect(Baton.run(load, system: both) == .notPermitted)
     #expect(both.complaints.contains("kexec_load"), "\(both.complaints)")
+    // The second of the calls has dropped what the first left alone.
+    let loaded = try crashMachine(isLockedDown: false)
+    #expect(Baton.run(load, system: loaded) == .success)
+    loaded.kexecLoadFailure = refusal
+    loaded.kexecFileLoadFailure = .notPermitted
+    #expect(Baton.run(load, system: loaded) == .notPermitted)
+    #expect(loaded.complaints.contains("no crash kernel is loaded now"), "\(loaded.complaints)")
   }
 
   @Test func `Such a kernel is loaded again, with a crash region too, and unloaded`() throws {
