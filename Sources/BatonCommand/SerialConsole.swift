@@ -54,8 +54,8 @@ enum SerialConsole {
       for line in consoles.split(separator: UInt8(ascii: "\n")) {
         let name = String(decoding: line.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)
         do throws(Errno) {
-          let text = try system.read(path(name, "iomem_base")).prefix { $0 != UInt8(ascii: "\n") }
-          if number(String(decoding: text, as: UTF8.self)) == base.rawValue { return true }
+          let text = KernelFlags.firstLine(of: try system.read(path(name, "iomem_base")))
+          if number(text) == base.rawValue { return true }
         } catch {
           // A virtual terminal has none. Others than root may not read it.
           guard error == .noSuchFile else { return nil }
